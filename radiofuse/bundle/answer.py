@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from radiofuse.bundle.applicability import Applicability
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.engines import engines
 from radiofuse.bundle.format import ANSWERED_BY, ANSWERED_OF_TABLE, MANIFEST
@@ -90,36 +89,40 @@ def answers(rows: NewRows, predictions: pd.DataFrame, *, with_files: bool = True
 
 def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield what is told of each sample, whether it came in a folder or in a table."""
-    bundle, places = rows.bundle, Applicability(rows.bundle).of(rows)
-    manifest_sha256 = sha256_of(bundle.folder / MANIFEST)
-    versions, as_published = engines(bundle), list(bundle.description["as_published"])
-    try:
-        contributed, unexplained = contributions_of(bundle, predictions), []
-    except RequestError as error:  # a rule with too many members to be explained
-        contributed, unexplained = predictions.iloc[:0], [str(error)]
+    bundle = rows.bundle
+    of_bundle = {
+        "bundle": str(bundle.folder),
+        "manifest_sha256": sha256_of(bundle.folder / MANIFEST),
+        "engine": engines(bundle),
+    }
+    as_published = list(bundle.description["as_published"])
+    contributed, unexplained = _contributed(bundle, predictions)
     for sample, own in predictions.groupby("sample_id", sort=False):
         parts = contributed[contributed["sample_id"] == sample]
         yield {
-            "bundle": str(bundle.folder),
-            "manifest_sha256": manifest_sha256,
-            "engine": versions,
+            **of_bundle,
             "sample_id": str(sample),
             "images": {},
             "missing": [],
             "outcomes": {
-                name: {
-                    **_of_outcome(bundle, name, of_outcome),
-                    "contributions": _of_members(parts[parts["outcome"] == name]),
-                }
+                name: _of_outcome(bundle, name, of_outcome, parts[parts["outcome"] == name])
                 for name, of_outcome in own.groupby("outcome", sort=False)
             },
-            **places[str(sample)],
+            **rows.places[str(sample)],
             "volumes_ml": volumes_ml(rows, str(sample)),
             "spacing_mm": spacings_mm(rows, str(sample)),
             "failures": rows.failures[rows.failures["sample_id"] == sample].to_dict("records"),
             "notes": [*unexplained, *_notes(own)],
             "as_published": as_published,
         }
+
+
+def _contributed(bundle: Bundle, predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return what members contribute, and why that cannot be told."""
+    try:
+        return contributions_of(bundle, predictions), []
+    except RequestError as error:  # a rule with too many members to be explained
+        return predictions.iloc[:0], [str(error)]
 
 
 def _absent(rows: NewRows, sample: str) -> list[str]:
@@ -132,7 +135,7 @@ def _notes(predictions: pd.DataFrame) -> list[str]:
     return [note for note in predictions["note"].unique() if note]
 
 
-def _of_outcome(bundle: Bundle, outcome: str, rows: pd.DataFrame) -> dict[str, Any]:
+def _of_outcome(bundle: Bundle, outcome: str, rows: pd.DataFrame, parts: pd.DataFrame) -> dict[str, Any]:
     by_class = rows.set_index("class")
     call, threshold = rows[["call", "threshold"]].iloc[0]
     sets = {"set": rows["set"].iloc[0] or None} if "set" in rows else {}  # where the run was asked for some
@@ -143,6 +146,7 @@ def _of_outcome(bundle: Bundle, outcome: str, rows: pd.DataFrame) -> dict[str, A
         "probability": {name: _number(value) for name, value in by_class["probability"].items()},
         **intervals_of(bundle, outcome, by_class["probability"]),
         "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in models_in(rows)},
+        "contributions": _of_members(parts),
     }
 
 

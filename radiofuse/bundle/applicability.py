@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from radiofuse.bundle.load import Bundle
-from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_values import FEATURES, SPECTRA, values_of
 from radiofuse.imaging.spectrum import in_own_unit
-from radiofuse.statistics.nearest_patients import FEWEST_PATIENTS, OUTSIDE, NearestPatients, Place
+from radiofuse.statistics.nearest_patients import EDGE, FEWEST_PATIENTS, INSIDE, OUTSIDE, NearestPatients, Place
 from radiofuse.tables import columns
 from radiofuse.wording import counted
+
+if TYPE_CHECKING:
+    from radiofuse.bundle.new_rows import NewRows
 
 N_TOLD = 3  # columns that say where a patient lies
 SAME_TO = 0.02  # of logarithms of spacings, 5 %
 N_ALIKE = 10  # fewer patients would tell of single ones
 NOT_COMPARED = f"Fewer than {FEWEST_PATIENTS} training patients have numbers that the patient has too."
-NOTHING = {"verdict": None, "distance": None, "limit_95": None, "limit_99": None, "features": [], "spectra": {}}
+VERDICTS = (INSIDE, EDGE, OUTSIDE)  # the worst last
+NOTHING = {"verdict": None, "distance": None, "limit_95": None, "limit_99": None, "features": []}
 
 
 class Applicability:
@@ -37,49 +41,41 @@ class Applicability:
         self._called = str if bundle.pseudonyms is None else bundle.pseudonyms.of
         self.values, patients = values_of(table, FEATURES)
         self._patients = list(map(self._called, patients))
-        self._patient_of = dict(zip(map(self._called, self.values.index), self._patients, strict=True))
         self.why_unknown = _why_unknown(bundle, self._patients)
         self._training = None if self.why_unknown else NearestPatients(self.values, self._patients)
-        self._classes = self._classes_of_patients()  # once: a table of a thousand asks for each of its samples
         self._spectra = _Spectra(*values_of(table, SPECTRA), self._called)
 
     def of(self, rows: NewRows) -> dict[str, dict[str, Any]]:
         """Return by sample where it lies: ``applicability`` and ``similar`` as the answer of one patient has them."""
-        each = rows.X.reindex(columns=self.values.columns).astype(float).iterrows()
-        places = {str(sample): self._place(row, str(sample), rows.patients[sample]) for sample, row in each}
-        return {
-            sample: {
-                "applicability": self._told(place, rows.X.loc[sample]) | {"spectra": self._spectra.of(rows, sample)},
-                "similar": None if place is None else self._alike(place),
-            }
-            for sample, place in places.items()
-        }
+        selves, X = rows.training_selves(), rows.X.reindex(columns=self.values.columns).astype(float)
+        found = {}
+        for sample, row in X.iterrows():
+            place = None if self._training is None else self._training.place(row, *selves[str(sample)])
+            spectra = self._spectra.of(rows, sample, selves[str(sample)])
+            similar = None if place is None else self._alike(place)
+            found[str(sample)] = {"applicability": self._told(place, row, spectra), "similar": similar}
+        return found
 
-    def _classes_of_patients(self) -> dict[str, dict[str, str]]:
-        """Return the class of each tested patient, by outcome."""
-        labels, known = _labels(self._bundle), {}
-        for outcome in self._bundle.outcomes:
-            own = labels[labels["outcome"] == outcome.name].drop_duplicates("patient_id", keep="first")
-            known[outcome.name] = dict(zip(map(self._called, own["patient_id"]), own["class"], strict=True))
-        return known
+    def _told(self, place: Place | None, row: pd.Series, spectra: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Return what is said of features and images; the verdict is the worst of theirs."""
+        told: dict[str, Any] = NOTHING if place is None else _placed(place, row, self.values)
+        verdict = _worst(told["verdict"], spectra)
+        note = self._note(place, len(spectra))
+        if place is None and verdict is not None:
+            note = f"{note} The verdict is that of the images."
+        return {**told, "verdict": verdict, "features_verdict": told["verdict"], "spectra": spectra, "note": note}
 
-    def _place(self, row: pd.Series, sample: str, patient: Any) -> Place | None:
-        """Return where a row lies; a training patient, known by the id of sample or patient, is left out."""
-        own = self._patient_of.get(self._called(sample), self._called(patient))
-        return None if self._training is None else self._training.place(row, own)
-
-    def _told(self, place: Place | None, row: pd.Series) -> dict[str, Any]:
-        if self._training is None or place is None:
-            return NOTHING | {"note": self.why_unknown or NOT_COMPARED}
-        told = _placed(place, row, self.values)
-        return told | {"note": self._note(place, self._training)}
-
-    def _note(self, place: Place, training: NearestPatients) -> str:
-        read, n_patients = counted(len(place.shares), "column"), training.n_patients
-        of = f" of {len(training.columns)}" if len(place.shares) < len(training.columns) else ""
+    def _note(self, place: Place | None, n_images: int) -> str:
+        training = self._training
+        if training is None or place is None:
+            return self.why_unknown or NOT_COMPARED
+        read, of_columns = counted(len(place.shares), "column"), _of_all(len(place.shares), len(training.columns))
+        whom = f"{place.n_patients}{_of_all(place.n_patients, training.n_patients)} training patients"
+        images = counted(n_images, "image")
         return (
-            f"Compared in {read}{of} with {n_patients} training patients; of new patients who are like these, 5 in "
-            f"100 lie beyond the first limit and {_beyond_second(n_patients)} beyond the second."
+            f"Compared in {read}{of_columns} with {whom}; of new patients who are like these, about 5 in 100 lie "
+            f"beyond the first limit and {_beyond_second(place.n_patients)} beyond the second"
+            + (f", and in each of {images} as many: the verdict is the worst of all." if n_images else ".")
         )
 
     def _alike(self, place: Place) -> dict[str, Any]:
@@ -92,14 +88,21 @@ class Applicability:
                 shares[outcome.name] = {name: classes.count(name) / N_ALIKE for name in outcome.classes}
         return {"n": N_ALIKE, "shares": shares}
 
+    @cached_property
+    def _classes(self) -> dict[str, dict[str, str]]:
+        """The class of each tested patient, by outcome; read once: a table of a thousand asks for each sample."""
+        labels, known = _labels(self._bundle), {}
+        for outcome in self._bundle.outcomes:
+            own = labels[labels["outcome"] == outcome.name].drop_duplicates("patient_id", keep="first")
+            known[outcome.name] = dict(zip(map(self._called, own["patient_id"]), own["class"], strict=True))
+        return known
+
 
 class _Spectra:
     """What the images of training patients are like, by modality, for new ones to be compared with."""
 
     def __init__(self, values: pd.DataFrame, patients: list[str], called: Callable[[object], str]) -> None:
-        self._values, self._called = values, called
-        self._patient_of = dict(zip(map(called, values.index), map(called, patients), strict=True))
-        own = list(self._patient_of.values())
+        self._values, own = values, list(map(called, patients))
         self._training = {
             modality: NearestPatients(values[names], own, same_to=SAME_TO)
             for modality, names in columns.by_modality(values.columns).items()
@@ -107,17 +110,30 @@ class _Spectra:
             >= FEWEST_PATIENTS
         }
 
-    def of(self, rows: NewRows, sample: str) -> dict[str, dict[str, Any]]:
+    def of(self, rows: NewRows, sample: Hashable, selves: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return by modality where a sample's image lies; nothing of modalities that cannot be compared."""
         if rows.spectra is None:
             return {}
         row = rows.spectra.loc[sample].reindex(self._values.columns)
-        own = self._patient_of.get(self._called(sample), self._called(rows.patients[sample]))
-        places = {modality: training.place(row, own) for modality, training in self._training.items()}
+        places = {modality: training.place(row, *selves) for modality, training in self._training.items()}
         told = {name: _placed(place, row, self._values) for name, place in places.items() if place is not None}
         for one in told.values():
             one["features"] = [_in_own_unit(feature) for feature in one["features"]]
         return told
+
+
+def _worst(of_features: str | None, spectra: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the worst verdict of features and images; images alone never tell that a patient is inside.
+
+    >>> _worst("inside", {"t1": {"verdict": "outside"}}), _worst(None, {"t1": {"verdict": "inside"}})
+    ('outside', None)
+    """
+    of_images = [one["verdict"] for one in spectra.values() if one["verdict"] != INSIDE]
+    return max(filter(None, [of_features, *of_images]), key=VERDICTS.index, default=None)
+
+
+def _of_all(n: int, n_all: int) -> str:
+    return f" of {n_all}" if n < n_all else ""
 
 
 def _in_own_unit(told: dict[str, Any]) -> dict[str, Any]:

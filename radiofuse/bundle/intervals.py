@@ -14,13 +14,15 @@ from radiofuse.bundle.updates import answering
 
 LEVEL = 0.95
 OF = (
-    "The share that is of the class among patients to whom the run gave such a probability out of fold, with 95 % "
-    "confidence, as far as a calibration line holds; no range for a single patient."
+    "This is where the share that is of the class lies, with 95 % confidence, among patients to whom the run gave such "
+    "a probability out of fold, as far as a calibration line holds. It is about such patients together and no range of "
+    "this patient's probability, which may lie outside of it."
 )
+NONE = {"interval": None, "calibrated": None, "interval_level": None, "interval_of": None}
 
 
 def intervals_of(bundle: Bundle, outcome: str, probabilities: pd.Series) -> dict[str, Any]:
-    """Return interval, interval_level and interval_of of an outcome as the answer of one patient has them.
+    """Return interval, calibrated, interval_level and interval_of of an outcome as one patient's answer has them.
 
     Parameters
     ----------
@@ -32,23 +34,25 @@ def intervals_of(bundle: Bundle, outcome: str, probabilities: pd.Series) -> dict
     Returns
     -------
     dict
-        The interval of each class is None where the probability is beyond all of the run, or the run has no line; of
-        an answer that was updated elsewhere there is none.
+        The interval of each class, and the calibrated share that it is of, are None where the probability is beyond
+        all of the run, or the run has no line; of an answer that was updated elsewhere there are none. Each class has
+        a line of its own: the shares of several need not add up to 1.
     """
     table = read_table(bundle.folder, "probability_intervals")
     own = table[(table["outcome"] == outcome) & (table["model"] == answering(bundle.description, outcome))]
-    found = {
-        name: _interval(own[own["class"] == name], float(probability)) for name, probability in probabilities.items()
-    }
+    found = {name: _at(own[own["class"] == name], float(probability)) for name, probability in probabilities.items()}
     if not any(found.values()):
-        return {"interval": None, "interval_level": None, "interval_of": None}
-    return {"interval": found, "interval_level": LEVEL, "interval_of": OF}
+        return NONE
+    interval = {name: told and told[:2] for name, told in found.items()}
+    calibrated = {name: told and told[2] for name, told in found.items()}
+    return {"interval": interval, "calibrated": calibrated, "interval_level": LEVEL, "interval_of": OF}
 
 
-def _interval(band: pd.DataFrame, probability: float) -> list[float] | None:
-    """Return the ends at a probability, between those of the grid."""
+def _at(band: pd.DataFrame, probability: float) -> list[float] | None:
+    """Return both ends and the share at a probability, between those of the grid."""
     at = band["probability"].to_numpy()
     if not len(at) or not at[0] <= probability <= at[-1]:
         return None
-    ends = [float(np.interp(logit(probability), logit(at), band[end].to_numpy())) for end in ("low", "high")]
-    return ends if np.isfinite(ends).all() else None
+    odds, told = logit(at), ("low", "high", "observed")
+    found = [float(np.interp(logit(probability), odds, band[name].to_numpy())) for name in told]
+    return found if np.isfinite(found).all() else None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from radiofuse.bundle.applicability import Applicability
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.pictures import add_new_pictures, reads_pictures
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.sites import with_new_sites
-from radiofuse.bundle.training_rows import rows_trained_on
+from radiofuse.bundle.training_rows import rows_trained_on, training_twins
 from radiofuse.errors import BundleError, ImageError, RequestError
 from radiofuse.extract import Extraction, Features, RadiomicsExtractor, collect_features, has_images
 from radiofuse.extract.ready_images import ready_for_features
@@ -69,10 +71,34 @@ class NewRows:
 
     def trained_on(self) -> dict[str, str]:
         """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
-        digests: Mapping[str, str] = self.bundle.description.get("training_rows", {})
-        known = rows_trained_on(self.X, self.patients, training_patients(self.bundle), digests, self.bundle.pseudonyms)
+        known = rows_trained_on(self.X, self.patients, self._trained, self._digests, self.bundle.pseudonyms)
         seen = self.failures.loc[self.failures["code"] == SEEN, "sample_id"]
         return known | dict.fromkeys(seen, REFUSED)
+
+    def training_selves(self) -> dict[str, list[str]]:
+        """Return as which training patients each sample may be known: by its id, its patient's, or its numbers."""
+        called = str if self.bundle.pseudonyms is None else self.bundle.pseudonyms.of
+        twins = training_twins(self.X, self._digests, self.bundle.pseudonyms)
+        patient_of = dict(self._trained)
+        selves = {}
+        for sample in map(str, self.X.index):
+            trained = [patient_of[one] for one in (called(sample), twins.get(sample)) if one in patient_of]
+            selves[sample] = [called(self.patients[sample]), *trained]
+        return selves
+
+    @cached_property
+    def places(self) -> dict[str, dict[str, Any]]:
+        """Where each sample lies among the training patients, as ``Applicability.of`` returns it."""
+        return Applicability(self.bundle).of(self)
+
+    @cached_property
+    def _trained(self) -> pd.Series:
+        return training_patients(self.bundle)
+
+    @property
+    def _digests(self) -> Mapping[str, str]:
+        digests: Mapping[str, str] = self.bundle.description.get("training_rows", {})
+        return digests
 
     def untold(self) -> dict[str, str]:
         """Return for every sample that nobody can tell whether it is new, where that takes a key that was not given."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from radiofuse.bundle.applicability import Applicability, columns_of_table, images_outside
+from radiofuse.bundle.applicability import columns_of_table, images_outside
 from radiofuse.bundle.calls import called, threshold_of
 from radiofuse.bundle.format import DESCRIPTION
 from radiofuse.bundle.load import Bundle
@@ -75,7 +75,8 @@ def predict_cohort(
         class that the sample is called, by its own name: of two from the probability in threshold on, which the
         run chose on out-of-fold predictions; of more the most probable one, without a threshold), set (the classes
         that cannot be ruled out, where the run was asked for prediction sets), applicability (inside, at the edge
-        or outside of the training patients; empty where it cannot be told) and distance (to the nearest of them),
+        or outside of the training patients, by numbers and images; empty where it cannot be told) and distance (to the
+        nearest of them, in the numbers),
         one column per
         member and fusion, and note (which modalities were absent, or that an encoder was trained
         on the sample, or that the model was fitted on it, or how many of its numbers lie far outside the
@@ -145,36 +146,33 @@ def predict_rows(
 
 def predictions_of(rows: NewRows) -> pd.DataFrame:
     """Return the predictions for rows that were collected; see ``predict_cohort``."""
-    bundle, X, patients = rows.bundle, rows.X, rows.patients
-    trained, ranges = rows.trained_on(), read_table(bundle.folder, "training_ranges")
-    about = bundle.description
+    bundle, X, about = rows.bundle, rows.X, rows.bundle.description
     answers, calls = {}, {}
-    places = Applicability(bundle).of(rows)
-    lying = columns_of_table(places, X.index)
+    lying = columns_of_table(rows.places, X.index)
     for outcome in bundle.outcomes:
         own = {name: each.reindex(X.index) for _, name, each in by_class(answers_of(rows, outcome), outcome)}
         primary = pd.DataFrame({name: _answer(about, outcome, each) for name, each in own.items()}, index=X.index)
         threshold = threshold_of(bundle, outcome)
-        sets = sets_of(bundle, outcome, primary)
-        calls[outcome] = {
-            "call": called(primary, outcome, threshold),
-            "threshold": threshold,
-            **sets,
-            **lying,
-        }
+        own_calls = {"call": called(primary, outcome, threshold), "threshold": threshold}
+        calls[outcome] = {**own_calls, **sets_of(bundle, outcome, primary), **lying}
         answers[outcome] = own
-    told = [rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges)]
-    told += [other_makers(about, rows.images), images_outside(places)]
-    told.append(dict.fromkeys(map(str, X.index), rows.engine_note))
-    notes = _notes(X, trained, [*told, _contradicting(about, calls, X.index)])
+    notes = _notes(X, rows.trained_on(), [*_told_of(rows), _contradicting(about, calls, X.index)])
     parts = [
-        _told(about, outcome, name, each, patients, notes, calls[outcome])
+        _told(about, outcome, name, each, rows.patients, notes, calls[outcome])
         for outcome, own in answers.items()
         for name, each in own.items()
     ]
     table = pd.concat(parts, ignore_index=True)
     place = {sample: number for number, sample in enumerate(X.index)}
     return table.iloc[table["sample_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
+
+
+def _told_of(rows: NewRows) -> Iterator[Mapping[str, str]]:
+    """Yield what a reader must know of rows before they are answered, each thing by sample."""
+    about, X, ranges = rows.bundle.description, rows.X, read_table(rows.bundle.folder, "training_ranges")
+    yield from (rows.untold(), new_sites(about, X), clinical_outside(X, ranges), far_outside(X, ranges))
+    yield from (other_makers(about, rows.images), images_outside(rows.places))
+    yield dict.fromkeys(map(str, X.index), rows.engine_note)
 
 
 def _contradicting(

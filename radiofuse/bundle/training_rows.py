@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,6 +85,18 @@ def _digest(names: list[str], row: np.ndarray) -> str:
     return hashlib.sha256("\n".join(pairs).encode()).hexdigest()
 
 
+def training_twins(X: pd.DataFrame, digests: Mapping[str, str], pseudonyms: Pseudonyms | None = None) -> dict[str, str]:
+    """Return the training sample that has a row's numbers, by sample; see ``rows_trained_on``."""
+    called, keyed = (str, str) if pseudonyms is None else (pseudonyms.of, pseudonyms.digest)
+    found: dict[str, str] = {}
+    for names in _digested_together(X):
+        for sample, row in zip(map(str, X.index), X[names].to_numpy(float), strict=True):
+            digest = _digest(names, row)
+            if twin := digests.get(digest, digests.get(keyed(digest))):
+                found[sample] = called(twin)
+    return found
+
+
 def rows_trained_on(
     X: pd.DataFrame,
     patients: pd.Series,
@@ -108,13 +119,9 @@ def rows_trained_on(
     pseudonyms : Pseudonyms, optional
         Of the training samples and patients, and of the digests where they are keyed.
     """
-    called, keyed = (str, str) if pseudonyms is None else (pseudonyms.of, pseudonyms.digest)
-    known: dict[str, Any] = {}
-    for names in _digested_together(X):
-        for sample, row in zip(map(str, X.index), X[names].to_numpy(float), strict=True):
-            digest = _digest(names, row)
-            if twin := digests.get(digest, digests.get(keyed(digest))):
-                known[sample] = f"trained on: the same numbers as training sample {called(twin)}"
+    called = str if pseudonyms is None else pseudonyms.of
+    twins = training_twins(X, digests, pseudonyms)
+    known = {sample: f"trained on: the same numbers as training sample {twin}" for sample, twin in twins.items()}
     trained_patients = set(trained)
     for sample in map(str, X.index):
         if called(patients[sample]) in trained_patients:

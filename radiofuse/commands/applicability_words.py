@@ -21,15 +21,20 @@ def of_patient(told: Mapping[str, Any]) -> Iterator[str]:
     if told["verdict"] is None:
         yield f"How far the patient lies from those of training cannot be told. {told['note']}"
         return
-    yield (
-        f"Distance to the nearest training patients: {told['distance']:.3g}, {told['verdict']}. Of those 95 % have one "
-        f"of up to {told['limit_95']:.3g}, 99 % of up to {told['limit_99']:.3g}."
-    )
-    if told["verdict"] in BEYOND:
+    if told["distance"] is None:
+        yield f"How far the numbers that the models read lie from those of training cannot be told. {told['note']}"
+    else:
+        yield (
+            f"Distance to the nearest training patients: {told['distance']:.3g}, {told['features_verdict']}. Of those "
+            f"95 % have one of up to {told['limit_95']:.3g}, 99 % of up to {told['limit_99']:.3g}."
+        )
+    if told["features_verdict"] in BEYOND:
         yield f"Its largest parts lie in {listed([_of_feature(one) for one in told['features']])}."
     if told["spectra"]:
         each = listed([f"{modality} {one['verdict']}" for modality, one in told["spectra"].items()])
         yield f"Intensities, noise and voxels of the images, beside those of training: {each}."
+    if told["verdict"] != told["features_verdict"]:
+        yield f"Together {told['verdict']}: the worst of numbers and images counts."
 
 
 def _of_feature(told: Mapping[str, Any]) -> str:
@@ -45,6 +50,7 @@ def of_table(predictions: Any) -> Iterator[str]:
             level, lie = 99 if verdict == "outside" else 95, "lies" if len(found) == 1 else "lie"
             yield (
                 f"Warning: {len(found)} of these {len(samples)} samples {lie} {verdict} of what the model was trained "
-                f"on ({some(found)}), further from the training patients than {level} % of these from each other. The "
-                "columns applicability and distance say so."
+                f"on ({some(found)}), in the numbers that it reads or in an image: further from the training patients "
+                f"than {level} % of these from each other. The column applicability says so; distance is in the "
+                "numbers, and note names an image that lies outside."
             )

@@ -33,6 +33,8 @@ class Place:
         The share of each column in the squared distance, the largest first.
     nearest : list
         All patients that can be compared, the nearest first.
+    n_patients : int
+        How many training patients have such a distance: those with numbers in these columns.
     unlike : list of str
         Columns that are the same for all training patients and another number here.
     """
@@ -41,6 +43,7 @@ class Place:
     limits: tuple[float, float]
     shares: pd.Series
     nearest: list[Hashable]
+    n_patients: int
     unlike: list[str] = field(default_factory=list)
 
     @property
@@ -108,7 +111,7 @@ class NearestPatients:
         self._values = self._standardized(X.to_numpy()[:, X.columns.get_indexer(self._scale.index)])
         self._same = X.drop(columns=self._scale.index).median().dropna()
         self._same_to = math.inf if same_to is None else same_to
-        self._limits: dict[bytes, tuple[float, float] | None] = {}
+        self._own: dict[bytes, np.ndarray] = {}
 
     @property
     def n_patients(self) -> int:
@@ -120,33 +123,33 @@ class NearestPatients:
         """The columns in which rows are compared."""
         return list(self._scale.index)
 
-    def place(self, row: pd.Series, patient: Hashable | None = None) -> Place | None:
+    def place(self, row: pd.Series, *patients: Hashable) -> Place | None:
         """Return where a row lies; None where fewer than 20 patients have numbers that it has.
 
         Parameters
         ----------
         row : Series
             By column.
-        patient : hashable, optional
-            Whose row it is: a training patient of that name is not compared with it.
+        *patients : hashable
+            Whose row it is, or may be: training patients of these names are not compared with it.
         """
         own = self._standardized(row.reindex(self._scale.index).to_numpy(float)[None])
         there = ~np.isnan(own[0])
         if not there.any():
             return None
         apart = self._apart(own[:, there], self._values[:, there])[0]
-        if patient in self._patients:
-            apart[self._patients.index(patient)] = np.nan
+        apart[[at for at, patient in enumerate(self._patients) if patient in patients]] = np.nan
         order = np.argsort(apart, kind="stable")[: np.isfinite(apart).sum()]
-        limits = self._limits_of(there)
-        if limits is None:
+        compared = self._own_distances(there)
+        if len(compared) < FEWEST_PATIENTS:
             return None
         distance = float(apart[order[:NEAREST]].mean())
         names = np.array(self.columns)[there]
         shares = self._shares(own[0, there], order[:NEAREST], there)
         ordered = pd.Series(shares, names).sort_values(ascending=False, kind="stable")
         unlike = (row.reindex(self._same.index) - self._same).abs() > self._same_to
-        return Place(distance, limits, ordered, [self._patients[at] for at in order], [*unlike[unlike].index])
+        nearest = [self._patients[at] for at in order]
+        return Place(distance, upper_limits(compared), ordered, nearest, len(compared), [*unlike[unlike].index])
 
     def _standardized(self, values: np.ndarray) -> np.ndarray:
         standardized: np.ndarray = np.arcsinh((values - self._center) / self._scale.to_numpy())
@@ -159,17 +162,16 @@ class NearestPatients:
         np.fmin.at(apart, self._codes, by_sample.T)
         return apart.T
 
-    def _limits_of(self, there: np.ndarray) -> tuple[float, float] | None:
-        """Return the limits in the columns that a row has, once for each pattern of them; None of too few patients."""
+    def _own_distances(self, there: np.ndarray) -> np.ndarray:
+        """Return the training patients' own distances in the columns that a row has, once for each pattern of them."""
         key = there.tobytes()
-        if key not in self._limits:
+        if key not in self._own:
             values = self._values[:, there]
             apart = self._apart(values, values)
             apart[np.arange(len(apart)), self._codes] = np.nan  # never a patient's own samples
             nearest = np.sort(apart, axis=1)[:, :NEAREST]
-            told = pd.Series(nearest.mean(axis=1)).groupby(self._codes).max().dropna().to_numpy()
-            self._limits[key] = upper_limits(told) if len(told) >= FEWEST_PATIENTS else None
-        return self._limits[key]
+            self._own[key] = pd.Series(nearest.mean(axis=1)).groupby(self._codes).max().dropna().to_numpy()
+        return self._own[key]
 
     def _shares(self, own: np.ndarray, nearest: np.ndarray, there: np.ndarray) -> np.ndarray:
         """Return the share of each column in the squared distances to the nearest patients."""

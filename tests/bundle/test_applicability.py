@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiofuse.bundle import applicability
 from radiofuse.bundle.applicability import N_ALIKE, Applicability, columns_of_table, images_outside
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows
+from radiofuse.bundle.training_rows import row_digests
 from radiofuse.bundle.training_values import FEATURES, SPECTRA, columns_of_models, training_values
 from radiofuse.commands.applicability_words import of_patient, of_table
 from radiofuse.patients.pseudonyms import Pseudonyms
@@ -97,6 +99,36 @@ def test_a_training_patient_is_not_compared_with_himself(tmp_path: Path) -> None
     assert Applicability(bundle).of(new)["other"] == told
 
 
+@pytest.mark.parametrize("keyed", [False, True])
+def test_nor_is_one_under_another_name_whom_his_numbers_tell(tmp_path: Path, keyed: bool) -> None:
+    X = drawn(60)
+    digests = {KEY.digest(one) if keyed else one: KEY.of(own) if keyed else own for one, own in row_digests(X).items()}
+    bundle = write(tmp_path, X, training_rows=digests)
+    bundle = replace(bundle, pseudonyms=KEY) if keyed else bundle
+    (there,) = Applicability(bundle).of(rows(bundle, X.iloc[[5]])).values()
+    renamed = X.iloc[[5]].set_axis(["new"])
+    (told,) = Applicability(bundle).of(rows(bundle, renamed)).values()
+    assert told == there and told["applicability"]["distance"] > 0
+
+
+def test_classes_are_read_once_for_all_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, asked = write(tmp_path, drawn(60)), []
+    read = applicability.read_table
+    monkeypatch.setattr(applicability, "read_table", lambda folder, name: (asked.append(name), read(folder, name))[1])
+    new = rows(bundle, drawn(5, first=60))
+    assert new.places is new.places
+    assert asked == ["training_values", "predictions"]
+
+
+def test_patients_who_cannot_be_compared_are_not_counted(tmp_path: Path) -> None:
+    X = drawn(60).assign(t2__a=np.nan, t2__b=np.nan)
+    X.iloc[:22, 2:] = drawn(22)[["t2__a", "t2__b"]]
+    bundle = write(tmp_path, X)
+    told = Applicability(bundle).of(rows(bundle, drawn(1, first=60).assign(t1__a=np.nan, t1__b=np.nan)))
+    note = told["s60"]["applicability"]["note"]
+    assert "2 columns of 4 with 22 of 60 training patients" in note and "4.3 beyond the second" in note
+
+
 @pytest.mark.parametrize(
     ("n", "about", "why"),
     [
@@ -142,7 +174,16 @@ def test_an_image_unlike_those_of_training_is_named(tmp_path: Path) -> None:
     told = Applicability(bundle).of(replace(rows(bundle, new), spectra=new))
     first, second = (told[name]["applicability"] for name in ("s60", "s61"))
     assert {name: one["verdict"] for name, one in first["spectra"].items()} == {"t1": "inside", "t2": "inside"}
-    assert second["spectra"]["t1"]["verdict"] == "outside" and second["verdict"] == "inside"
+    assert second["spectra"]["t1"]["verdict"] == "outside" and second["features_verdict"] == "inside"
+    assert (first["verdict"], second["verdict"]) == ("inside", "outside")  # the worst of both
+    assert columns_of_table(told, new.index)["applicability"] == ["inside", "outside"]
+    assert "in each of 2 images as many: the verdict is the worst of all." in first["note"]
+    assert list(of_patient(second))[-1] == "Together outside: the worst of numbers and images counts."
+    nothing = Applicability(bundle).of(replace(rows(bundle, new * np.nan), spectra=new))
+    third, fourth = (nothing[name]["applicability"] for name in ("s60", "s61"))
+    assert (third["verdict"], fourth["verdict"]) == (None, "outside")  # that images are alike says too little
+    assert fourth["distance"] is None and fourth["note"].endswith("The verdict is that of the images.")
+    assert "cannot be told" in next(of_patient(fourth))
     assert second["spectra"]["t1"]["features"][0] == {
         **{"feature": "t1__spacing_z", "value": 10**0.5, "low": 1.0, "high": 1.0, "share": 0.0}
     }

@@ -15,9 +15,11 @@ from radiofuse.bundle.load import Bundle
 from radiofuse.tables.spreadsheet import write_csv
 
 
-def bundle(folder: Path, **about: Any) -> Bundle:
+def bundle(folder: Path, *, shift: float = 0.0, **about: Any) -> Bundle:
     at = np.linspace(-1, 1, 21)
-    band = pd.DataFrame({"probability": expit(at), "observed": expit(at), "low": expit(at - 1), "high": expit(at + 1)})
+    line = at + shift
+    band = pd.DataFrame({"probability": expit(at), "observed": expit(line)})
+    band = band.assign(low=expit(line - 1), high=expit(line + 1))
     table = band.assign(outcome="idh", model="mean", **{"class": "1"})
     with (folder / "probability_intervals.csv").open("wb") as file:
         write_csv(table[["outcome", "model", "class", "probability", "observed", "low", "high"]], file)
@@ -28,12 +30,20 @@ def test_an_interval_lies_between_those_of_the_grid(tmp_path: Path) -> None:
     told = intervals_of(bundle(tmp_path), "idh", pd.Series({"1": 0.6}))
     assert told["interval"]["1"] == pytest.approx([expit(logit(0.6) - 1), expit(logit(0.6) + 1)], abs=1e-3)
     assert told["interval_level"] == LEVEL and told["interval_of"] == OF
+    assert told["calibrated"]["1"] == pytest.approx(0.6, abs=1e-3)
+
+
+def test_the_share_among_such_patients_may_lie_apart_from_the_probability(tmp_path: Path) -> None:
+    told = intervals_of(bundle(tmp_path, shift=-2.0), "idh", pd.Series({"1": 0.6}))
+    assert told["calibrated"]["1"] == pytest.approx(expit(logit(0.6) - 2), abs=1e-3)
+    low, high = told["interval"]["1"]
+    assert low < told["calibrated"]["1"] < high < 0.6 and "may lie outside of it" in told["interval_of"]
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.9, 0.0, 1.0, float("nan")])
 def test_beyond_the_probabilities_of_the_run_there_is_none(tmp_path: Path, probability: float) -> None:
     told = intervals_of(bundle(tmp_path), "idh", pd.Series({"1": probability}))
-    assert told == {"interval": None, "interval_level": None, "interval_of": None}
+    assert told == {"interval": None, "calibrated": None, "interval_level": None, "interval_of": None}
 
 
 def test_an_answer_that_was_updated_has_none(tmp_path: Path) -> None:
