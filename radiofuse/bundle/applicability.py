@@ -161,7 +161,8 @@ def _placed(place: Place, row: pd.Series, values: pd.DataFrame) -> dict[str, Any
 
 def _why_unknown(bundle: Bundle, patients: list[str]) -> str:
     """Return why nobody can tell how far a patient lies from those of training; empty where it can be told."""
-    if (bundle.description.get("pseudonyms") or {}).get("shared"):
+    own = bundle.description.get("pseudonyms") or {}
+    if own.get("shared") or own.get("was_shared"):
         return "The bundle is made for handing on and holds no numbers of training patients to compare with."
     n_patients = len(set(patients))
     if not n_patients:

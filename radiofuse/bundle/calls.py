@@ -7,7 +7,7 @@ import pandas as pd
 
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table
-from radiofuse.bundle.updates import answering, updated_thresholds
+from radiofuse.bundle.updates import answering, moved, update_of, updated_thresholds
 from radiofuse.tables.outcomes import Outcome
 
 EVEN = 0.5  # where the run could choose none, as with one held-out part
@@ -17,7 +17,22 @@ def threshold_of(bundle: Bundle, outcome: Outcome) -> float:
     """Return from which probability of the main answer on a sample is called positive; NaN of several classes."""
     if not outcome.is_binary:
         return float("nan")
-    return chosen_thresholds(bundle).get((outcome.name, answering(bundle.description, outcome.name)), EVEN)
+    about = bundle.description
+    chosen = chosen_thresholds(bundle).get((outcome.name, answering(about, outcome.name)))
+    return moved(EVEN, update_of(about, outcome.name)) if chosen is None else chosen
+
+
+def rule_of(bundle: Bundle, outcome: Outcome) -> str:
+    """Return in words where the threshold of an outcome of two classes comes from."""
+    about, primary = bundle.description, bundle.description["protocol"]["primary"]
+    before = chosen_thresholds(bundle).get((outcome.name, primary))
+    if update_of(about, outcome.name) is None:
+        if before is None:
+            return "the run chose no operating point"
+        return "the operating point of the run, chosen on its out-of-fold predictions"
+    if before is None:
+        return f"the run chose no operating point; {EVEN:g} of {primary}, moved with the update"
+    return f"the operating point of the run, {before:.3g} of {primary}, moved with the update"
 
 
 def chosen_thresholds(bundle: Bundle) -> dict[tuple[str, str], float]:

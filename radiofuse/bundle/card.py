@@ -76,10 +76,11 @@ def _sections(
 
 UPDATES = {
     "none": "nothing, since tests found no miscalibration there",
+    "unmended": "nothing, though tests found miscalibration there, which no update may mend",
     "intercept": "another intercept",
     "slope": "another intercept and slope",
 }
-WHEN, MEASURED = ("before", "after"), ("slope", "intercept", "brier", "log_loss", "auc")
+WHEN, MEASURED = ("before", "after"), ("slope", "intercept", "brier", "log_loss")
 OUT_OF_SCOPE = (
     "Decisions on a patient's care: nobody has shown that the model improves any.",
     "Images of other sequences, and regions drawn by other rules, than the training patients have.",

@@ -57,7 +57,8 @@ _UPDATE = Whole(
     whose=str,
     model=str,  # the answer of the run
     answer=str,  # the updated one
-    method=("none", "intercept", "slope"),
+    method=("none", "intercept", "slope", "unmended"),  # the last changes nothing, though tests call for a slope
+    no_slope=("", "few", "alike", "reversed", "apart"),  # why none may be taken
     slope=float,
     intercepts=[float],
     nearest=float,
@@ -122,7 +123,10 @@ DESCRIPTION_SHAPE = {
     "inputs": {"cohort_sha256": str, "images_sha256": (None, str), "n_images": int},
     "training_rows": {ANY_NAME: str},
     "untested_patients": {ANY_NAME: str},  # of samples that models were fitted on and no fold tests
-    "pseudonyms": (None, {"key": str, "shared": bool}),  # whose ids are keyed hashes, and the key's fingerprint
+    "pseudonyms": (
+        None,
+        {"key": str, "shared": bool, "was_shared": bool},
+    ),  # ids are keyed hashes; the key's fingerprint
     "synthetic": bool,
     "mask_makers": [str],  # "" is an expert, or nobody who is named
     "updates": {ANY_NAME: _UPDATE},  # by outcome, where another site's patients recalibrated the answer

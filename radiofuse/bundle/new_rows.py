@@ -71,7 +71,8 @@ class NewRows:
 
     def trained_on(self) -> dict[str, str]:
         """Return why a row is one that the models, or an encoder, were fitted on, by sample."""
-        known = rows_trained_on(self.X, self.patients, self._trained, self._digests, self.bundle.pseudonyms)
+        updated, pseudonyms = bool(self.bundle.description.get("updates")), self.bundle.pseudonyms
+        known = rows_trained_on(self.X, self.patients, self._trained, self._digests, pseudonyms, updated=updated)
         seen = self.failures.loc[self.failures["code"] == SEEN, "sample_id"]
         return known | dict.fromkeys(seen, REFUSED)
 

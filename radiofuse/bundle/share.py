@@ -65,7 +65,7 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
         If its models hold rows of training patients that they predict from, or networks, or a text names a patient.
     """
     trained, own = training_patients(replace(bundle, pseudonyms=None)), bundle.description.get("pseudonyms")
-    if own is not None and (own["shared"] or own["key"] != pseudonyms.fingerprint):
+    if own is not None and (own["shared"] or own.get("was_shared") or own["key"] != pseudonyms.fingerprint):
         raise BundleError(_already_keyed(bundle, shared=own["shared"]))
     failed = read_table(bundle.folder, "failures")["sample_id"]
     ids = frozenset({*map(str, trained.index), *map(str, trained), *map(str, failed)})

@@ -103,6 +103,8 @@ def rows_trained_on(
     trained: pd.Series,
     digests: Mapping[str, str],
     pseudonyms: Pseudonyms | None = None,
+    *,
+    updated: bool = False,
 ) -> dict[str, str]:
     """Return why a row is one that the model was fitted on, by sample; rows that are new are not there.
 
@@ -118,14 +120,17 @@ def rows_trained_on(
         What ``row_digests`` said of the training rows.
     pseudonyms : Pseudonyms, optional
         Of the training samples and patients, and of the digests where they are keyed.
+    updated : bool, default=False
+        Whether patients of an update, under their ids as they are or as pseudonyms, are among them.
     """
+    of = "training or update" if updated else "training"
     called = str if pseudonyms is None else pseudonyms.of
     twins = training_twins(X, digests, pseudonyms)
-    known = {sample: f"trained on: the same numbers as training sample {twin}" for sample, twin in twins.items()}
+    known = {sample: f"trained on: the same numbers as {of} sample {twin}" for sample, twin in twins.items()}
     trained_patients = set(trained)
     for sample in map(str, X.index):
-        if called(patients[sample]) in trained_patients:
-            known[sample] = f"trained on: patient {patients[sample]} was among the training patients"
-        if called(sample) in trained.index:
-            known[sample] = "trained on: this sample was among the training samples"
+        if trained_patients & {called(patients[sample]), str(patients[sample])}:
+            known[sample] = f"trained on: patient {patients[sample]} was among the {of} patients"
+        if called(sample) in trained.index or sample in trained.index:
+            known[sample] = f"trained on: this sample was among the {of} samples"
     return known

@@ -15,6 +15,7 @@ from radiofuse.bundle.format import RECIPE, TABLES
 from radiofuse.bundle.labeled_rows import LabeledRows, chosen_outcomes, collect_labeled_rows
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.manifest import read_manifest
+from radiofuse.bundle.new_rows import lacks_key
 from radiofuse.bundle.other_cohort import AS_ITS_OWN, OtherCohort
 from radiofuse.bundle.predict import answers_of
 from radiofuse.bundle.read import read_table
@@ -47,12 +48,15 @@ class Update:
         Samples of patients that the models were fitted on, and how that is known.
     failures : DataFrame
         Images that gave no features.
+    names_patients : bool
+        Whether the new bundle, though it goes by pseudonyms, holds ids of the patients of the update as they are.
     """
 
     folder: Path
     told: dict[str, dict[str, Any]]
     left_out: dict[str, str]
     failures: pd.DataFrame
+    names_patients: bool
 
 
 def update_bundle(
@@ -120,7 +124,7 @@ def update_bundle(
         environment=manifest["environment"],
         pickled=manifest["model"]["kept_as"] == JOBLIB,
     )
-    return Update(folder, told, found.left_out, found.rows.failures)
+    return Update(folder, told, found.left_out, found.rows.failures, lacks_key(bundle))
 
 
 def _refuse_updated(bundle: Bundle) -> None:
@@ -151,6 +155,7 @@ def _updated(found: LabeledRows, outcome: Outcome, whose: str, cohort: str | Pat
         "model": primary,
         "answer": f"{primary}{UPDATED}",
         "method": update.method_,
+        "no_slope": update.no_slope_,
         "slope": update.slope_,
         "intercepts": update.intercepts_.tolist(),
         "nearest": float(update.nearest_),
@@ -210,8 +215,10 @@ def _description(bundle: Bundle, found: LabeledRows, told: Mapping[str, Mapping[
     """Return the description of the new bundle, which knows the patients of the update too."""
     about, rows = dict(bundle.description), found.rows
     about.pop("schema", None)
-    pseudonyms = bundle.pseudonyms if about.get("pseudonyms") is not None else None
-    called, keyed = (str, str) if pseudonyms is None else (pseudonyms.of, pseudonyms.digest)
+    own = about.get("pseudonyms") or {}
+    pseudonyms = bundle.pseudonyms if own else None
+    called = str if pseudonyms is None else pseudonyms.of
+    keyed = pseudonyms.digest if pseudonyms is not None and own["shared"] else str
     digests = {keyed(digest): called(sample) for digest, sample in row_digests(rows.X).items()}
     seen = {called(sample): called(rows.patients[sample]) for sample in rows.X.index}
     words = about["protocol"]["words"]
@@ -219,6 +226,8 @@ def _description(bundle: Bundle, found: LabeledRows, told: Mapping[str, Mapping[
     whose = next(iter(told.values()))["whose"]
     title = {"title": f"{primary}, updated on {whose}", "does": f"Recalibrates {primary} on {whose}."}
     models = words["models"] | {f"{primary}{UPDATED}": words["models"].get(primary, {}) | title}
+    if own.get("shared") and pseudonyms is None:  # its new ids and digests are as they are: nothing to hand on
+        about["pseudonyms"] = own | {"shared": False, "was_shared": True}
     return about | {
         "protocol": about["protocol"] | {"words": words | {"models": models}},
         "training_rows": about.get("training_rows", {}) | digests,

@@ -28,7 +28,11 @@ class Answered:
 def measures_of(
     known: Answered, outcome: Outcome, after: np.ndarray, protocol: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return calibration, Brier score, log loss and AUC of the answer before the update and after, out of fold."""
+    """Return calibration, Brier score and log loss of the answer before the update and after, out of fold.
+
+    There is no AUC: over folds, each with an update of its own, patients would be ranked by different updates, and an
+    AUC that an update leaves as it is would seem to fall.
+    """
     tables = {
         "before": _predictions(known, outcome, np.broadcast_to(known.P, after.shape)),
         "after": _predictions(known, outcome, after),
@@ -37,7 +41,7 @@ def measures_of(
     differences = recalibration_table(tables["before"], tables["after"].assign(method="update"), **drawn)
     ends = {when: _ends(table, drawn) for when, table in tables.items()}
     rows = []
-    for row in differences.to_dict("records"):
+    for row in differences[differences["metric"] != "auc"].to_dict("records"):
         told = {"before": row["before"], "after": row["after"], "difference": row["difference"]}
         told |= {"difference_low": row["low"], "difference_high": row["high"]}
         for when, own in ends.items():

@@ -82,12 +82,17 @@ def updated_thresholds(
     >>> {key: round(value, 3) for key, value in updated_thresholds(about, {("idh", "mean"): 0.5}).items()}
     {('idh', 'mean_updated'): 0.731}
     """
-    moved = {}
+    found = {}
     for outcome, update in about.get("updates", {}).items():
         threshold = chosen.get((outcome, update["model"]), float("nan"))
         if 0 <= threshold <= 1:
-            moved[outcome, update["answer"]] = float(map_of(update).apply([[1 - threshold, threshold]])[0, 1])
-    return moved
+            found[outcome, update["answer"]] = moved(threshold, update)
+    return found
+
+
+def moved(threshold: float, update: Mapping[str, Any] | None) -> float:
+    """Return where a threshold of the run's answer of two classes lies on the updated scale."""
+    return threshold if update is None else float(map_of(update).apply([[1 - threshold, threshold]])[0, 1])
 
 
 def updated_contributions(

@@ -12,7 +12,8 @@ from scipy.stats import chi2
 from radiofuse.classify.log_odds import distance_from_ends, half_the_smallest
 from radiofuse.patients.inner_folds import inner_folds
 
-Method = Literal["none", "intercept", "slope"]
+Method = Literal["none", "intercept", "slope", "unmended"]
+NoSlope = Literal["", "few", "alike", "reversed", "apart"]
 
 ALPHA = 0.05  # of each test, as Vergouwe et al. have it
 STEEPEST = 100.0  # a slope beyond it is that of classes that the answers tell apart: the likelihood has no maximum
@@ -35,19 +36,25 @@ class UpdatingMap:
     Of two classes that is the logistic recalibration: log-odds = intercept + slope times the log-odds of the model. Of
     K classes there are K - 1 intercepts and one slope for all. A closed testing procedure chooses: nothing is changed
     unless a likelihood ratio test of intercept and slope together says so at 5 %; then the intercept alone is, unless
-    the test of the slope beside it says so too. Of what was chosen, the step away from intercept 0 and slope 1 is
+    the test of the slope beside it says so too. Both tests are made of the likelihood as it is, also where its slope
+    may not be taken: then nothing is changed, and the answer is called miscalibrated beyond what an update can mend;
+    only where patients are too few for a slope the intercept is changed if a test of its own says so. Of what was
+    chosen, the step away from intercept 0 and slope 1 is
     multiplied by (chi2 - df) / chi2, the heuristic shrinkage factor, so that few patients with the event move the model
     less than many.
 
     Parameters
     ----------
     slope_allowed : bool, default=True
-        Whether a slope may be learned, which takes more patients than an intercept.
+        Whether a slope may be learned, which takes more patients than an intercept. It is tested all the same.
 
     Attributes
     ----------
-    method_ : {"none", "intercept", "slope"}
-        "slope" has intercepts too.
+    method_ : {"none", "intercept", "slope", "unmended"}
+        "slope" has intercepts too; "unmended" changes nothing though the tests call for a slope.
+    no_slope_ : {"", "few", "alike", "reversed", "apart"}
+        Why no slope may be taken: it was not allowed, all answers are alike (which leaves it untested too), it is 0 or
+        below, or the answers tell the classes apart, so that no slope has the most likelihood. Empty where it may.
     slope_ : float
         After shrinkage. Never 0 or below: a slope that would turn the order of the patients around is not taken.
     intercepts_ : ndarray of shape (n_classes,)
@@ -55,7 +62,8 @@ class UpdatingMap:
     shrinkage_ : float
         The factor; 1 where nothing is changed.
     p_values_ : dict of str to float
-        Of the tests that were made: "any", whether anything is to be changed, and "slope".
+        Of the tests that were made: "any", whether anything is to be changed, "slope", and "intercept", alone, where
+        a slope that is called for was not allowed.
     unshrunken_ : Fit
         Slope and intercepts of maximum likelihood under the method that was chosen.
     nearest_ : float
@@ -102,36 +110,36 @@ class UpdatingMap:
         weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float)
         self.nearest_ = half_the_smallest(distance_from_ends(P)) if distance_from_ends(P).min() == 0 else 0.0
         scores = self._log(P)
-        fits: dict[Method, Fit | None] = {
+        fits: dict[Method, Fit] = {
             "none": Fit(1.0, np.zeros(P.shape[1]), log_likelihood(scores, y, weights)),
             "intercept": maximum_likelihood(scores, y, weights, slope=False),
-            "slope": maximum_likelihood(scores, y, weights, slope=True) if self.slope_allowed else None,
         }
+        if not alike(scores):
+            fits["slope"] = maximum_likelihood(scores, y, weights, slope=True)
+        self.no_slope_ = _no_slope(fits.get("slope"), self.slope_allowed)
         self.p_values_: dict[str, float] = {}
-        self.method_, chi_squared, df = self._chosen({name: one for name, one in fits.items() if one is not None})
-        self.unshrunken_ = fits[self.method_] or fits["none"]
+        self.method_ = self._chosen(fits)
+        self.unshrunken_ = fits.get(self.method_, fits["none"])
+        chi_squared, df = _against(fits, self.method_, "none") if self.method_ in ("intercept", "slope") else (0.0, 0)
         self.shrinkage_ = max(0.0, (chi_squared - df) / chi_squared) if df else 1.0
         self.slope_ = float(1 + self.shrinkage_ * (self.unshrunken_.slope - 1))
         self.intercepts_ = self.shrinkage_ * self.unshrunken_.intercepts
         return self
 
-    def _chosen(self, fits: dict[Method, Fit]) -> tuple[Method, float, int]:
-        """Return the method, and its likelihood ratio against no change with the degrees of freedom."""
-        n_intercepts = len(fits["none"].intercepts) - 1
+    def _chosen(self, fits: dict[Method, Fit]) -> Method:
+        """Return the method that the tests call for, as far as it may be taken."""
 
-        def against(larger: Method, smaller: Method) -> float:
-            return max(0.0, 2 * (fits[larger].log_likelihood - fits[smaller].log_likelihood))
+        def called_for(name: str, larger: Method, smaller: Method) -> bool:
+            self.p_values_[name] = float(chi2.sf(*_against(fits, larger, smaller)))
+            return self.p_values_[name] < ALPHA
 
-        largest: Method = "slope" if "slope" in fits else "intercept"
-        df = n_intercepts + (largest == "slope")
-        self.p_values_["any"] = float(chi2.sf(against(largest, "none"), df))
-        if self.p_values_["any"] >= ALPHA:
-            return "none", 0.0, 0
-        if largest == "slope":
-            self.p_values_["slope"] = float(chi2.sf(against("slope", "intercept"), 1))
-            if self.p_values_["slope"] >= ALPHA:
-                largest, df = "intercept", n_intercepts
-        return largest, against(largest, "none"), df
+        if not called_for("any", "slope" if "slope" in fits else "intercept", "none"):
+            return "none"
+        if "slope" not in fits or not called_for("slope", "slope", "intercept"):
+            return "intercept"
+        if self.no_slope_ == "few":
+            return "intercept" if called_for("intercept", "intercept", "none") else "unmended"
+        return "unmended" if self.no_slope_ else "slope"
 
     def apply(self, P: ArrayLike) -> np.ndarray:
         """Return the updated probabilities, rows adding up to 1."""
@@ -142,13 +150,40 @@ class UpdatingMap:
             return np.maximum(np.log(np.clip(P, self.nearest_, 1)), -700.0)
 
 
+def _against(fits: dict[Method, Fit], larger: Method, smaller: Method) -> tuple[float, int]:
+    """Return the likelihood ratio of two models, and how many numbers the larger one has more."""
+    n_intercepts = len(fits["none"].intercepts) - 1
+    learned = {"none": 0, "intercept": n_intercepts, "slope": n_intercepts + 1}
+    gained = 2 * (fits[larger].log_likelihood - fits[smaller].log_likelihood)
+    return max(0.0, gained), learned[larger] - learned[smaller]
+
+
+def _no_slope(fit: Fit | None, allowed: bool) -> NoSlope:
+    """Return why no slope may be taken."""
+    if fit is None:
+        return "alike"
+    if fit.slope <= 0:
+        return "reversed"
+    if np.isinf(fit.slope):
+        return "apart"
+    return "" if allowed else "few"
+
+
+def alike(scores: np.ndarray) -> bool:
+    """Return whether all patients have one answer, which has no slope."""
+    return bool(np.ptp(scores, axis=0).max() <= NEAR)
+
+
 def log_likelihood(scores: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
     """Return the weighted log-likelihood of classes under scores of shape (n_samples, n_classes)."""
     return float(weights @ log_softmax(scores, axis=1)[np.arange(len(y)), y])
 
 
-def maximum_likelihood(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, *, slope: bool) -> Fit | None:
-    """Return intercepts, with or without a slope, of most likelihood (Newton); None where there is no maximum.
+def maximum_likelihood(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, *, slope: bool) -> Fit:
+    """Return intercepts, with or without a slope, of most likelihood (Newton).
+
+    Where the scores tell the classes apart there is no maximum: the slope is infinite (below 0 where they tell them
+    apart the wrong way round), the intercepts are 0, and the likelihood is what it came near.
 
     Parameters
     ----------
@@ -167,8 +202,6 @@ def maximum_likelihood(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, *
     [0.0, 1.0986]
     """
     n_classes = scores.shape[1]
-    if slope and np.ptp(scores, axis=0).max() <= NEAR:  # one answer for all patients has no slope
-        return None
     hit, theta = np.eye(n_classes)[y], np.append(np.zeros(n_classes - 1), 1.0)
     free = np.append(np.ones(n_classes - 1, dtype=bool), slope)
     now = log_likelihood(scores, y, weights)
@@ -177,14 +210,14 @@ def maximum_likelihood(scores: np.ndarray, y: np.ndarray, weights: np.ndarray, *
         gradient, hessian = _derivatives(P, hit, scores, weights)
         try:
             step = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
-        except np.linalg.LinAlgError:  # the classes are apart
-            return None
+        except np.linalg.LinAlgError:
+            break
         theta, now, gained = _stepped(theta, free, step, now, (scores, y, weights))
         if not abs(theta[-1]) <= STEEPEST:
-            return None
+            break
         if np.abs(step).max() <= NEAR * (1 + np.abs(theta).max()) or gained == 0:
-            return Fit(float(theta[-1]), np.append(0.0, theta[:-1]), now) if theta[-1] > 0 else None
-    return None
+            return Fit(float(theta[-1]), np.append(0.0, theta[:-1]), now)
+    return Fit(float(np.copysign(np.inf, theta[-1])), np.zeros(n_classes), now)
 
 
 def _scored(theta: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ from radiofuse.wording import some
 
 if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
-    from radiofuse.tables.outcomes import Outcome
 
 
 def sentences_of(bundle: Bundle, predictions: Any) -> Iterator[str]:
@@ -30,24 +29,27 @@ def sentences_of(bundle: Bundle, predictions: Any) -> Iterator[str]:
     if len(unusable):
         yield f"Without a probability, for the reason in the column note: {some(unusable)}."
     yield from update_sentences(bundle.description)
-    yield from _describe_calls(predictions, bundle.outcomes)
+    yield from _describe_calls(predictions, bundle)
     for sentence in bundle.description["as_published"]:
         yield f"{AS_PUBLISHED}: {sentence}"
     clinical = _describe_clinical(predictions, CLINICAL_OUTSIDE)
-    yield from filter(None, (_describe_trained(predictions), clinical, _describe_far(predictions, OUTSIDE)))
+    yield from filter(None, (_describe_trained(predictions, bundle), clinical, _describe_far(predictions, OUTSIDE)))
     yield from applicability_words.of_table(predictions)
 
 
-def _describe_trained(predictions: Any) -> str:
+def _describe_trained(predictions: Any, bundle: Bundle) -> str:
     """Return a sentence about the rows that the model was fitted on, or nothing."""
     trained = predictions.loc[predictions["note"].str.startswith("trained on"), "sample_id"].unique()
     if not len(trained):
         return ""
     n_samples = predictions["sample_id"].nunique()
+    updated = bundle.description.get("updates")
+    fitted = "fitted or updated" if updated else "fitted"
+    theirs = "the out-of-fold probabilities of those of training" if updated else "their out-of-fold probabilities"
     return (
-        f"Warning: the model was fitted on {len(trained)} of these {n_samples} samples ({some(trained)}): their "
+        f"Warning: the model was {fitted} on {len(trained)} of these {n_samples} samples ({some(trained)}): their "
         "probabilities look better than those of new patients and say nothing of how good the model is. The column "
-        "note says why; predictions.csv in the bundle has their out-of-fold probabilities."
+        f"note says why; predictions.csv in the bundle has {theirs}."
     )
 
 
@@ -80,14 +82,16 @@ def _describe_far(predictions: Any, outside: str) -> str:
     )
 
 
-def _describe_calls(predictions: Any, outcomes: list[Outcome]) -> Iterator[str]:
+def _describe_calls(predictions: Any, bundle: Bundle) -> Iterator[str]:
     """Yield by what the column call says which class, for each outcome."""
-    for outcome in outcomes:
+    from radiofuse.bundle.calls import rule_of
+
+    for outcome in bundle.outcomes:
         if outcome.is_binary:
             threshold = predictions.loc[predictions["outcome"] == outcome.name, "threshold"].iloc[0]
             yield (
-                f"Called {outcome.phrase} from a probability of {threshold:.3g} on, else {outcome.classes[0]}: the "
-                "operating point of the run, chosen on its out-of-fold predictions."
+                f"Called {outcome.phrase} from a probability of {threshold:.3g} on, else {outcome.classes[0]}: "
+                f"{rule_of(bundle, outcome)}."
             )
         else:
             yield f"{outcome.name}: the most probable class is called."

@@ -30,12 +30,20 @@ if TYPE_CHECKING:
 
 app = terminal.command_app("Recalibrate a bundle on labeled patients of another site.")
 
-SHOWN = {"slope": "slope", "intercept": "intercept", "brier": "Brier score", "log_loss": "log loss", "auc": "AUC"}
+SHOWN = {"slope": "slope", "intercept": "intercept", "brier": "Brier score", "log_loss": "log loss"}
 METHODS = {
     "none": "nothing was changed: the tests find no miscalibration in these patients",
     "intercept": "the intercept was changed",
     "slope": "intercept and slope were changed",
+    "unmended": "nothing was changed, though the tests find miscalibration in these patients that no update may mend",
 }
+NO_SLOPE = {
+    "reversed": "a slope would turn the order of the patients around: the model tells them apart the wrong way round",
+    "apart": "the answers tell these patients apart without error, so that no slope has the most likelihood",
+    "few": "a slope is called for, and takes 20 patients of each class",
+}
+ERRORS = ("brier", "log_loss")
+ALPHA = 0.05  # of the tests that choose what is changed
 
 
 @app.command()
@@ -86,21 +94,21 @@ def main(
             loaded, cohort, out, whose=whose or ELSEWHERE, written=written, progress=terminal.progress, **options
         )
     for name, told in update.told.items():
-        print("\n".join(_lines(name, told)))
+        print("\n".join(lines_of(name, told)))
     for words in _sentences(update):
         terminal.say(words)
     print(f"Bundle: {update.folder}")
     raise typer.Exit(terminal.INPUT if len(update.failures) else terminal.DONE)
 
 
-def _lines(name: str, told: Mapping[str, Any]) -> Iterator[str]:
+def lines_of(name: str, told: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was learned for an outcome, and a table of what it made of the answer."""
     from radiofuse.commands.screen import sentence_lines, table_lines
 
     events = ", ".join(f"{of} {n}" for of, n in told["events"].items())
     yield from sentence_lines(
         f"{name}: {told['model']} updated on {counted(told['n_patients'], 'patient')} ({events}): "
-        f"{METHODS[told['method']]}{_tests(told)}. {_numbers(told)}"
+        f"{METHODS[told['method']]}{_tests(told)}. {_numbers(told)}{_slope(told)}"
     )
     several = len({row["class"] for row in told["measures"]}) > 1
     rows = [
@@ -110,6 +118,30 @@ def _lines(name: str, told: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield from table_lines(("", "before", "after", "difference"), rows)
     yield from sentence_lines("after: by updates learned without the patient, in five folds, dealt five times")
+    yield from sentence_lines(_whether_it_helped(told))
+
+
+def _slope(told: Mapping[str, Any]) -> str:
+    """Return what a reader must know of a slope that was not taken or not tested."""
+    if told["no_slope"] == "alike":
+        return " No slope was tested: all these patients have one answer."
+    called_for = told["p_values"].get("slope", 1.0) < ALPHA and told["method"] != "slope"
+    return f" Of the slope: {NO_SLOPE[told['no_slope']]}." if called_for else ""
+
+
+def _whether_it_helped(told: Mapping[str, Any]) -> str:
+    """Return whether the errors of patients who had no part in the update became smaller, as far as can be told."""
+    rows = [row for row in told["measures"] if row["metric"] in ERRORS and row["difference_low"] is not None]
+    if told["method"] in ("none", "unmended") or not rows:
+        return ""
+    if any(row["difference_low"] > 0 for row in rows):
+        return "Warning: out of fold the update made the answer worse: use the bundle before it."
+    if any(row["difference_high"] < 0 for row in rows):
+        return ""
+    return (
+        "It cannot be told that the update helped: the interval of no difference, of Brier score or log loss, lies "
+        "below 0."
+    )
 
 
 def _tests(told: Mapping[str, Any]) -> str:
@@ -120,6 +152,8 @@ def _tests(told: Mapping[str, Any]) -> str:
 
 def _p(value: float) -> str:
     written = p_value(value)
+    if written == f"{ALPHA:g}":  # on which side of the rule it lies
+        written = next(text for digits in range(3, 17) if (text := f"{value:.{digits}g}") != written)
     return written if written.startswith("<") else f"= {written}"
 
 
@@ -154,6 +188,11 @@ def _sentences(update: Update) -> Iterator[str]:
         )
     if len(update.failures):
         yield list_failures(update.failures)
+    if update.names_patients:
+        yield (
+            "Warning: the bundle goes by pseudonyms and its key was not given (--key), so that the new one holds ids "
+            "and digests of the patients of the update as they are: do not hand it on."
+        )
     yield (
         "The new bundle knows the patients of the update as seen: score it on others. It has no signature: "
         "`radiofuse sign` makes one."

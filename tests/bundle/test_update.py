@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,11 @@ from scipy.special import expit, logit
 from typer.testing import CliRunner
 
 from radiofuse.bundle import evaluate_cohort, load_bundle, load_model, predict_cohort, share_bundle, update_bundle
+from radiofuse.bundle.calls import rule_of, threshold_of
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.read import read_table
 from radiofuse.commands.predict import app as predict
-from radiofuse.commands.update import app
+from radiofuse.commands.update import app, lines_of
 from radiofuse.errors import BundleError, CohortError
 from radiofuse.experiment import run_recipe
 from radiofuse.patients.pseudonyms import Pseudonyms
@@ -99,6 +102,7 @@ def test_the_update_is_told_of_with_patients_and_measures_that_had_not_seen_them
     assert told["events"] == {"wildtype": int((own == "WT").sum()), "mutant": int((own == "Mutant").sum())}
     assert (told["whose"], told["n_patients"], told["n_samples"]) == ("site n", 60, 60)
     measures = {row["metric"]: row for row in told["measures"]}
+    assert "auc" not in measures
     assert measures["intercept"]["before"] > 0.3
     assert abs(measures["intercept"]["after"]) < 0.3
     for when in ("before", "after"):
@@ -128,7 +132,14 @@ def test_others_of_the_site_are_scored_by_both_answers(folder, updated):
     assert set(evaluation.tables["comparisons"].query("outcome == 'who_grade'")["a"]) == {"mean"}
     points = evaluation.tables["operating_points"].query("outcome == 'idh'").set_index(["model", "metric"])["value"]
     assert points["mean_updated", "recall"] == points["mean", "recall"]
-    assert "Updated on site n (60 patients), on average it said" in summary(evaluation)
+    words = summary(evaluation)
+    assert "Its answer (mean_updated) to" in words
+    assert "held out in turn gave mean, the answer before the update," in words
+    assert "Updated on site n (60 patients), on average it said" in words
+    seen = pd.concat([pd.read_csv(folder / "others.csv"), pd.read_csv(folder / "updating.csv").head(3)])
+    seen.to_csv(folder / "seen.csv", index=False)
+    both = evaluate_cohort(updated, folder / "seen.csv", outcomes=["idh"], store=folder / "store")
+    assert "3 patients of the table helped to make or to update the model and were left out." in summary(both)
 
 
 def test_the_model_for_scripts_answers_with_the_updated_probability(folder, updated):
@@ -156,8 +167,12 @@ def test_it_can_be_handed_on(folder, updated, tmp_path):
     elsewhere = load_bundle(share_bundle(load_bundle(folder / "out"), tmp_path / "handed_on", key))  # without the key
     words = {"outcomes": ["idh"], "store": folder / "store"}
     update_bundle(elsewhere, folder / "updating.csv", tmp_path / "there", **words)
+    there = load_bundle(tmp_path / "there")
+    assert there.description["pseudonyms"] == {"key": key.fingerprint, "shared": False, "was_shared": True}
     with pytest.raises(BundleError, match="was updated without its key, and holds the ids"):
-        share_bundle(load_bundle(tmp_path / "there"), tmp_path / "no", key)
+        share_bundle(there, tmp_path / "no", key)
+    known = answers(load_bundle(there.folder, pseudonyms=key), folder, "updating.csv")  # by the maker, too
+    assert known["note"].str.contains("was among the training or update samples").all()
     told = answers(load_bundle(shared, pseudonyms=key), folder, "updating.csv")
     assert told["note"].str.startswith("trained on").all()
     np.testing.assert_array_equal(told["probability"], answers(updated, folder, "updating.csv")["probability"])
@@ -183,6 +198,28 @@ def test_classes_of_three_are_updated_by_intercepts_and_one_slope(folder, bundle
     np.testing.assert_allclose(model.predict_proba(X), after.loc[each["sample_id"].unique()], atol=1e-12)
 
 
+def _helped(folder) -> bool:
+    measures = json.loads((folder / "bundle.json").read_text())["updates"]["idh"]["measures"]
+    return any(row["difference_high"] < 0 for row in measures if row["metric"] in ("brier", "log_loss"))
+
+
+@pytest.mark.parametrize(
+    ("p", "no_slope", "method", "words"),
+    [
+        (0.0499, "", "slope", "any change p = 0.0499"),
+        (0.04996, "", "slope", "any change p = 0.04996"),
+        (1e-9, "reversed", "unmended", "though the tests find miscalibration"),
+        (1e-9, "reversed", "unmended", "would turn the order of the patients around"),
+        (1e-9, "few", "intercept", "a slope is called for, and takes 20 patients of each class"),
+        (1e-9, "alike", "intercept", "No slope was tested: all these patients have one answer."),
+    ],
+)
+def test_what_was_not_mended_is_told(updated, p, no_slope, method, words):
+    told = updated.description["updates"]["idh"] | {"method": method, "no_slope": no_slope}
+    told |= {"p_values": {"any": p} if no_slope == "alike" else {"any": p, "slope": p}}
+    assert words in " ".join(" ".join(lines_of("idh", told)).split())
+
+
 def test_the_command_tells_what_it_did_and_predict_whose_answer_it_is(folder):
     words = ["--store", str(folder / "store"), "--outcome", "idh", "--whose", "site n"]
     done = CliRunner().invoke(
@@ -191,9 +228,21 @@ def test_the_command_tells_what_it_did_and_predict_whose_answer_it_is(folder):
     assert done.exit_code == 0, done.output
     assert "idh: mean updated on 60 patients (wildtype" in done.stdout
     assert "after: by updates learned without the patient" in done.stdout
+    assert ("It cannot be told that the update helped" in done.stdout) == (not _helped(folder / "told"))
     assert "score it on others" in done.stderr
     table = [str(folder / "told"), str(folder / "others.csv"), "--out", str(folder / "told.csv"), *words[:2]]
-    assert "updated on site n (60 patients)" in " ".join(CliRunner().invoke(predict, table).stderr.split())
+    said = " ".join(CliRunner().invoke(predict, table).stderr.split())
+    assert "updated on site n (60 patients)" in said
+    assert re.search(r"the operating point of the run, 0\.\d+ of mean, moved with the update", said)
+
+
+def test_without_an_operating_point_the_same_patients_are_called_still(updated, tmp_path):
+    copy = shutil.copytree(updated.folder, tmp_path / "copy")
+    read_table(copy, "operating_points").iloc[:0].to_csv(copy / "operating_points.csv", index=False)
+    without, idh = replace(updated, folder=copy), updated.outcomes[0]
+    update = updated.description["updates"]["idh"]
+    assert threshold_of(without, idh) == pytest.approx(expit(update["intercepts"][1])) != pytest.approx(0.5)
+    assert rule_of(without, idh) == "the run chose no operating point; 0.5 of mean, moved with the update"
 
 
 def test_what_cannot_be_updated_is_a_sentence(folder, bundle, updated):

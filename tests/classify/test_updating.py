@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
+from scipy.stats import chi2
 
 from radiofuse.classify.updating import UpdatingMap, patient_weights, updated_out_of_fold
 from radiofuse.errors import CohortError
@@ -14,6 +15,7 @@ from radiofuse.errors import CohortError
 TABLE = [(0.1, 12, 3), (0.2, 10, 1), (0.35, 8, 1), (0.5, 10, 1), (0.7, 9, 2), (0.9, 11, 5)]
 R_ALONE, R_INTERCEPT, R_SLOPE = -1.62549297981, -1.275546439209, 0.300366013305
 R_LIKELIHOODS = (-45.9539767913, -35.0038852706, -30.3160168112)  # no change, intercept, intercept and slope
+R_P_OF_INTERCEPT = chi2.sf(2 * (R_LIKELIHOODS[1] - R_LIKELIHOODS[0]), 1)
 R_P_VALUES = {"any": 1.61629367117e-07, "slope": 2.19876296368e-03}
 
 
@@ -43,7 +45,8 @@ def test_numbers_are_those_of_glm_in_r():
     assert both.shrinkage_ == pytest.approx((chi_squared - 2) / chi_squared)
     assert both.slope_ == pytest.approx(1 + both.shrinkage_ * (R_SLOPE - 1))
     alone = UpdatingMap(slope_allowed=False).fit(P, y)
-    assert (alone.method_, alone.unshrunken_.slope, list(alone.p_values_)) == ("intercept", 1.0, ["any"])
+    assert (alone.method_, alone.unshrunken_.slope, alone.no_slope_) == ("intercept", 1.0, "few")
+    assert alone.p_values_ == pytest.approx(R_P_VALUES | {"intercept": R_P_OF_INTERCEPT}, rel=1e-6)
     assert alone.unshrunken_.intercepts[1] == pytest.approx(R_ALONE, abs=1e-8)
 
 
@@ -95,18 +98,32 @@ def test_fewer_patients_move_the_model_less():
 
 
 @pytest.mark.parametrize(
-    ("probability", "why"),
+    ("probability", "no_slope", "method"),
     [
-        (np.repeat([0.1, 0.2, 0.3, 0.4], 15), "the answers tell the classes apart: no slope has the most likelihood"),
-        (np.full(60, 0.2), "one answer for all has no slope"),
-        (np.repeat([0.6, 0.5, 0.4, 0.3], 15) + np.tile([0, 0.3, -0.2], 20), "a slope below 0 turns the order around"),
+        (np.repeat([0.1, 0.2, 0.3, 0.4], 15), "apart", "unmended"),
+        (np.repeat([0.4, 0.45, 0.55, 0.6], 15), "apart", "unmended"),  # right on average, so that no intercept is off
+        (np.repeat([0.9, 0.8, 0.2, 0.1], 15) + np.tile([0, 0.05, -0.02], 20), "reversed", "unmended"),
+        (np.repeat([0.7, 0.6, 0.4, 0.3], 15) + np.tile([0, 0.2, -0.2], 20), "reversed", "unmended"),
+        (np.full(60, 0.2), "alike", "intercept"),
+        (np.full(60, 0.5), "alike", "none"),
     ],
 )
-def test_where_no_slope_can_be_learned_the_intercept_is(probability, why):
+def test_a_slope_that_may_not_be_taken_is_tested_all_the_same(probability, no_slope, method):
     y = np.repeat([0, 1], 30)
     update = UpdatingMap().fit(np.column_stack([1 - probability, probability]), y)
-    assert (update.method_, update.slope_) in (("intercept", 1.0), ("none", 1.0)), why
-    assert "slope" not in update.p_values_
+    assert (update.no_slope_, update.method_, update.slope_) == (no_slope, method, 1.0)
+    assert ("slope" in update.p_values_) == (no_slope != "alike")
+    if method == "unmended":
+        assert max(update.p_values_.values()) < 0.05
+        np.testing.assert_allclose(update.apply([[0.3, 0.7]]), [[0.3, 0.7]])
+
+
+def test_with_too_few_patients_for_a_slope_one_that_is_called_for_is_told():
+    p = np.repeat([0.1, 0.9], 20)  # far surer than the truth, and right on average
+    P, y = np.column_stack([1 - p, p]), np.concatenate([np.arange(20) < n for n in (9, 11)]).astype(int)
+    few = UpdatingMap(slope_allowed=False).fit(P, y)
+    assert (few.method_, few.no_slope_, few.slope_) == ("unmended", "few", 1.0)
+    assert few.p_values_["slope"] < 0.05 <= few.p_values_["intercept"]
 
 
 def test_probabilities_of_0_and_1_are_taken_from_where_votes_end():

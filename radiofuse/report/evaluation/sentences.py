@@ -19,7 +19,9 @@ def summary(evaluation: Evaluation) -> str:
     """Return the paragraph that a hurried reader reads."""
     flow = evaluation.tables["cohort_flow"].set_index("step")["n_patients"]
     seen = int(flow["the model was trained on the patient"])
-    left_out = f" {counted(seen, 'patient')} of the table helped to make the model and were left out." if seen else ""
+    updated = bool(evaluation.bundle.description.get("updates"))
+    helped = "helped to make or to update the model" if updated else "helped to make the model"
+    left_out = f" {counted(seen, 'patient')} of the table {helped} and were left out." if seen else ""
     return (
         f"A finished model was tried on {counted(int(flow['evaluated']), 'patient')} whom it had never seen.{left_out} "
         + " ".join(result(evaluation, outcome) for outcome in evaluation.outcomes)
@@ -28,19 +30,23 @@ def summary(evaluation: Evaluation) -> str:
 
 def result(evaluation: Evaluation, outcome: Outcome) -> str:
     """Return how the model's answer did on one outcome, beside what was estimated when it was made."""
-    primary = evaluation.bundle.description["protocol"]["primary"]
+    about = evaluation.bundle.description
+    answer, update = answering(about, outcome.name), update_of(about, outcome.name)
+    primary = about["protocol"]["primary"]  # which the run knows: the updated answer came after it
     found = _rows(evaluation.tables["against_training"], outcome, primary).query("metric == 'auc'").head(1)
     if found.empty or found["value"].isna().any():
-        return f"Of {outcome.phrase} the model's answer ({primary}) has no AUC here: not every class occurs."
+        return f"Of {outcome.phrase} the model's answer ({answer}) has no AUC here: not every class occurs."
     row = found.iloc[0]
-    scores = _rows(evaluation.tables["scores"], outcome, primary).query("metric == 'auc' and `class` == @row['class']")
-    here = f"{number(row['value'])} {interval(scores['low'].item(), scores['high'].item())}".strip()
+    scores = _rows(evaluation.tables["scores"], outcome, answer).query("metric == 'auc' and `class` == @row['class']")
+    here = f"{number(scores['value'].item())} {interval(scores['low'].item(), scores['high'].item())}".strip()
     apart = "patients of the class from others" if outcome.is_binary else "the classes, each from all others,"
     p = p_value(row["p_value"])
+    gave = "gave" if update is None else f"gave {primary}, the answer before the update,"
+    before = "" if update is None or outcome.is_binary else f" of {primary} here"
     return (
-        f"Its answer ({primary}) to {outcome.phrase} told {apart} with an AUC of {here}, where 0.50 is guessing and 1 "
-        "is perfect. When the model was made, patients held out in turn gave "
-        f"{number(row['reference'])}: the difference is "
+        f"Its answer ({answer}) to {outcome.phrase} told {apart} with an AUC of {here}, where 0.50 is guessing and 1 "
+        "is perfect. When the model was made, patients held out in turn "
+        f"{gave} {number(row['reference'])}: the difference{before} is "
         f"{number(row['difference'])} {interval(row['low'], row['high'])}, p {p if p.startswith('<') else f'= {p}'}."
         f"{_calibration(evaluation, outcome)}"
     )

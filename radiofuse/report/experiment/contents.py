@@ -101,7 +101,8 @@ class Contents(Scored):
     @property
     def is_shared(self) -> bool:
         """Whether the bundle was made for handing on: its tables of single patients are empty."""
-        return bool((self.about.get("pseudonyms") or {}).get("shared"))
+        own = self.about.get("pseudonyms") or {}
+        return bool(own.get("shared") or own.get("was_shared"))
 
     @property
     def classes(self) -> tuple[str, ...]:
