@@ -61,6 +61,24 @@ class FurtherOutputs:
         return told
 
 
+def of_sample(told: dict[str, Any], sample_id: str) -> dict[str, Any]:
+    """Return what was made of one sample of a table; what is said of all together, and may name others, is left out.
+
+    >>> row = {"sample_id": "P7", "mask": "P7/net.nii.gz"}
+    >>> of_sample({"masks": {"folder": "m", "masks": [row], "notes": ["Without a mask: P8."]}}, "P7")
+    {'masks': {'folder': 'm', 'masks': [{'sample_id': 'P7', 'mask': 'P7/net.nii.gz'}]}}
+    """
+    own: dict[str, Any] = {}
+    for name, one in told.items():
+        if isinstance(one, dict):
+            own[name] = of_sample(one, sample_id)
+        elif not isinstance(one, list):
+            own[name] = one
+        elif all(isinstance(row, dict) for row in one):
+            own[name] = [row for row in one if row["sample_id"] == sample_id]
+    return own
+
+
 def with_further(predictions: pd.DataFrame, told: dict[str, Any]) -> pd.DataFrame:
     """Return a table of predictions with what was measured of its samples beside."""
     if "masks" in told:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from radiofuse.commands import terminal
 from radiofuse.commands.answer_files import is_answers, write_json
-from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences, with_further
+from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences, of_sample, with_further
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.commands.predict_words import sentences_of
 from radiofuse.files.aside import write_file
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiofuse.bundle.load import Bundle
+    from radiofuse.bundle.new_rows import NewRows
     from radiofuse.bundle.other_cohort import OtherCohort
 
 FIRST_COLUMNS = {
@@ -93,7 +94,6 @@ def predict_table(
 ) -> bool:
     """Write what a bundle says of a table's patients, and say whether every image and every sample has an answer."""
     with terminal.quick_imports():
-        from radiofuse.bundle.answer import answers
         from radiofuse.bundle.new_rows import collect_rows
         from radiofuse.bundle.predict import predictions_of
         from radiofuse.extract import has_images
@@ -109,8 +109,7 @@ def predict_table(
         predictions = predictions_of(rows)
         told = outputs.further.make(rows, predictions)
     if outputs.as_json:
-        each = answers(rows, predictions, with_files=naming.pseudonymize is None)
-        write_file(outputs.out, partial(write_json, each))
+        _write_answers(rows, predictions, told, outputs.out, with_files=naming.pseudonymize is None)
     _write(loaded, with_further(predictions, told), outputs)
     _tell_failures(rows.failures, outputs.failures, with_images=has_images(table))
     for words in (*sentences_of(loaded, predictions), *further_sentences(told)):
@@ -131,6 +130,16 @@ def _new_patients(
     rows = read_new_patients(bundle, cohort, written, missing_files="tell")
     outputs.require_images(inputs, named_files(rows))
     return modalities_of_model(rows, bundle)
+
+
+def _write_answers(
+    rows: NewRows, predictions: pd.DataFrame, told: dict[str, Any], out: Path, *, with_files: bool
+) -> None:
+    """Write the answer of each sample, with what was made of it beside."""
+    from radiofuse.bundle.answer import answers
+
+    each = [one | of_sample(told, one["sample_id"]) for one in answers(rows, predictions, with_files=with_files)]
+    write_file(out, partial(write_json, each))
 
 
 def _write(bundle: Bundle, predictions: pd.DataFrame, outputs: TableOutputs) -> None:

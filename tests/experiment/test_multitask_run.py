@@ -229,6 +229,16 @@ def test_passes_with_dropout_are_told_of_every_outcome_beside_its_probability(st
     (network,) = multitask_networks(rows.bundle)
     idh = network.estimator.dropout_passes(rows.X, 4)[0][:, :, 1]
     np.testing.assert_allclose(told.xs("idh", level="outcome")["together_dropout_mean"], idh.mean(axis=0))
+    call[2:3] = [tmp_path / "p.json", "--masks", tmp_path / "m"]
+    assert CliRunner().invoke(app, [str(study / "out"), *map(str, call)]).exit_code == 0
+    answers = {one["sample_id"]: one for one in json.loads((tmp_path / "p.json").read_text())}
+    for sample, of in answers.items():
+        found = {row["outcome"]: row["mean"] for row in of["dropout_spread"] if row["sample_id"] == sample}
+        assert len(of["dropout_spread"]) == len(found) and list(of["outcomes"]) == list(found)
+        assert found["idh"] == pytest.approx(told.loc[(sample, "idh"), "together_dropout_mean"])
+        (mask,) = of["masks"]["masks"]
+        assert mask["sample_id"] == sample and mask["volumes_ml"]["WT"] > 0
+    assert list(answers) == ["n00", "n01"]
     with pytest.raises(RequestError, match="The bundle keeps no multi-task network"):
         refuse_without_dropout(replace(rows.bundle, models={}), needed=True)
 
