@@ -17,9 +17,9 @@ from radiofuse.report import write_patient_page
 from radiofuse.report.patient.words import Reader
 from radiofuse.serve.bundles import Bundles
 from radiofuse.serve.names import suffix_of
-from radiofuse.serve.tasks import ANSWER, Answer
+from radiofuse.serve.places import places_of, without_paths
+from radiofuse.serve.tasks import ANSWER, PATIENT, STORE, Answer
 
-STORE, PATIENT = "store", "patient"
 MASK_NAME = "seg"
 READERS: tuple[Reader, ...] = ("doctor", "patient")
 
@@ -38,7 +38,8 @@ def answer_patient(task: Answer, bundles: Bundles, meter: Meter) -> dict[str, An
     patient = bundles.names.of_patient(read)
     rows = collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter)
     view = view_patient(bundles.names.told(rows, read.cohort), patient, progress=meter)
-    told = without_paths(view.told, {str(folder): "", str(bundle.folder): bundle.folder.name})
+    places = places_of(task, bundles.given) | {str(folder): "", str(bundle.folder): bundle.folder.name}
+    told = without_paths(view.told, places)
     with meter("Writing the pages", "pages") as progress:
         write_file(task.out / ANSWER, partial(_write_json, told))
         for number, reader in enumerate(READERS):
@@ -55,23 +56,6 @@ def _assembled(task: Answer) -> Path:
         stem = MASK_NAME if one.what == "mask" else one.what
         (task.folder / one.path).rename(folder / f"{stem}{suffix_of(one.path)}")  # the upload goes afterwards anyway
     return folder
-
-
-def without_paths(told: Any, places: Mapping[str, str]) -> Any:
-    """Return values in which no path of the server stands.
-
-    >>> without_paths({"note": ["/srv/x/flair.nii.gz is empty."]}, {"/srv/x": ""})
-    {'note': ['flair.nii.gz is empty.']}
-    """
-    if isinstance(told, str):
-        for place, said in places.items():
-            told = told.replace(f"{place}/", f"{said}/" if said else "").replace(place, said or "the upload")
-        return told
-    if isinstance(told, Mapping):
-        return {name: without_paths(one, places) for name, one in told.items()}
-    if isinstance(told, list | tuple):
-        return [without_paths(one, places) for one in told]
-    return told
 
 
 def _write_json(told: Mapping[str, Any], file: BinaryIO) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -24,6 +24,7 @@ from radiofuse.serve.guard import Guard, refused
 from radiofuse.serve.jobs import DONE
 from radiofuse.serve.receiver import AROUND_FILES, Receiver, too_large
 from radiofuse.serve.refusal import RefusedError
+from radiofuse.serve.results import DAMAGED
 from radiofuse.serve.service import Service
 from radiofuse.serve.tasks import ANSWER
 from radiofuse.serve.uploads import FILES, Upload
@@ -40,7 +41,7 @@ def make_app(service: Service, guard: Guard) -> Starlette:
     routes = [
         Route("/", door.start),
         Route("/models", door.models),
-        Route("/reports/{number:int}", door.report),
+        Route("/reports/{number}", door.report),
         Route("/results", door.results),
         Route("/results/{name}", door.result),
         Route("/results/{name}/remove", door.remove_result, methods=["POST"]),
@@ -89,8 +90,8 @@ class _Door:
 
     async def report(self, request: Request) -> Response:
         """The report of a bundle's experiment."""
-        number = request.path_params["number"]
-        report = self._service.bundles[number]["report"] if number < len(self._service.bundles) else ""
+        reports = {str(number): bundle["report"] for number, bundle in enumerate(self._service.bundles)}
+        report = reports.get(request.path_params["number"])
         if not report:
             raise RefusedError(404, "There is no report beside this bundle.")
         return _page_file(Path(report))
@@ -104,7 +105,7 @@ class _Door:
         upload = self._service.uploads.new()
         try:
             await self._receive(request, upload)
-        except (RefusedError, ClientDisconnect):
+        except BaseException:  # the end of the server too: it must not leave a place taken
             self._service.uploads.remove(upload)
             raise
         page = f"/jobs/{self._service.look(upload).id}"
@@ -166,12 +167,11 @@ class _Door:
         name = request.path_params["name"]
         about = {one["id"]: one for one in self._service.results.all()}.get(name)
         job = self._service.find(name)
-        if job is None and about is not None:
+        if about is not None and (job is None or job.has_ended):
             return RedirectResponse(f"/results/{name}", SEE_OTHER)
         job = self._service.job(name)
         if job.state == DONE:
-            place = f"/results/{name}" if about is not None else f"/uploads/{job.upload.id}"
-            return RedirectResponse(place, SEE_OTHER)
+            return RedirectResponse(f"/uploads/{job.upload.id}", SEE_OTHER)
         told = self._service.told(job)
         return HTMLResponse(pages.job_page(name, self._guard.form_token(request), told, has_ended=job.has_ended))
 
@@ -200,10 +200,12 @@ class _Door:
     async def result(self, request: Request) -> Response:
         """One result."""
         about = self._service.results.about(request.path_params["name"])
-        if about.get("state") != DONE and self._service.find(about["id"]) is not None:
+        job = self._service.find(about["id"])
+        if job is not None and not job.has_ended:
             return RedirectResponse(f"/jobs/{about['id']}", SEE_OTHER)
-        place = self._service.results.place(about["id"])
-        told = json.loads((place / ANSWER).read_bytes()) if about.get("state") == DONE else None
+        place, told = self._service.results.place(about["id"]), self._service.results.answer(about["id"])
+        if told is None and about.get("state") == DONE:
+            about["sentence"] = DAMAGED
         there = [(f"/results/{about['id']}/{name}", said) for name, said in PAGES.items() if (place / name).is_file()]
         return HTMLResponse(pages.result_page(about, self._guard.form_token(request), told, there))
 
@@ -248,7 +250,9 @@ class _Door:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Begin and end with the server."""
         self._service.board.bind()
+        sweeping = asyncio.create_task(self._service.uploads.sweep())
         yield
+        sweeping.cancel()
         self._service.board.close()
 
 

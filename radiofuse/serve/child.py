@@ -17,6 +17,7 @@ from radiofuse.errors import RadiofuseError
 from radiofuse.names import lookup
 from radiofuse.progress import Progress
 from radiofuse.serve.bundles import Bundles
+from radiofuse.serve.places import places_of, without_folders, without_paths
 from radiofuse.serve.tasks import Models, Task
 
 DOES = {  # looked up when first asked for: who looks at images loads no models, and the server itself neither
@@ -25,7 +26,7 @@ DOES = {  # looked up when first asked for: who looks at images loads no models,
     "Answer": "radiofuse.serve.answering:answer_patient",
 }
 EXTRACTION = [f"radiofuse.extract.{name}" for name in ("radiomics", "ready_images")]  # else each patient waits for them
-STEP, DONE, REFUSED = "step", "done", "refused"
+STEP, DONE, REFUSED, FAILED = "step", "done", "refused", "failed"
 BETWEEN_S = 0.1  # between two messages on how far a step is
 
 
@@ -42,14 +43,24 @@ def work(connection: Connection, models: Models, is_loud: bool) -> None:
             task = connection.recv()
         except (EOFError, OSError):
             return
+        answer(connection, bench, task)
+
+
+def answer(connection: Connection, bench: _Bench, task: Task) -> None:
+    """Send what comes of a task; an error that nobody expects is told by its name, and ends this process."""
+    try:
         connection.send(_outcome(bench, task))
+    except BaseException as error:  # its message goes nowhere unless --verbose: it may name patients
+        connection.send((FAILED, type(error).__name__))
+        raise
 
 
 def _outcome(bench: _Bench, task: Task) -> tuple[str, Any]:
+    places = places_of(task, bench.given)
     try:
-        return DONE, bench.do(task)
+        return DONE, without_paths(bench.do(task), places)
     except RadiofuseError as error:
-        return REFUSED, str(error)
+        return REFUSED, without_folders(str(error), places)
     except OSError as error:
         return REFUSED, f"The server's disk refuses: {error.strerror or 'no reason given'}. Tell who runs it."
     except MemoryError:
@@ -62,6 +73,7 @@ class _Bench:
     def __init__(self, connection: Connection, models: Models) -> None:
         self._connection = connection
         self._bundles = Bundles(models)
+        self.given = models.bundles
 
     def do(self, task: Task) -> Any:
         return lookup(type(task).__name__, DOES, "task")(task, self._bundles, self._meter)

@@ -61,7 +61,8 @@ def choice_of(look: Mapping[str, Any], bundles: Sequence[Mapping[str, Any]], for
     said = {at: form.get(f"as{at}", item["what"]) for at, item in own}
     if any(said[at] not in known | {item["what"]} for at, item in own):
         raise RefusedError(422, "Choose for every file one of the sequences that the page offers.")
-    chosen = tuple(Chosen(item["path"], said[at]) for at, item in own if said[at])
+    read = {*bundles[number]["sequences"], MASK}
+    chosen = tuple(Chosen(item["path"], said[at]) for at, item in own if said[at] in read)
     _require(bundles[number], chosen)
     is_as_it_came = bool(look["layout"]) and len(samples) == 1 and all(said[at] == item["what"] for at, item in own)
     is_as_it_came = is_as_it_came and look["layout"] != "dicom"
@@ -70,9 +71,10 @@ def choice_of(look: Mapping[str, Any], bundles: Sequence[Mapping[str, Any]], for
 
 
 def _number(text: str, n_bundles: int) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < n_bundles):
+    numbers = {str(number): number for number in range(n_bundles)}  # no digits are read: they may be thousands
+    if text not in numbers:
         raise RefusedError(422, "Choose one of the models of this server.")
-    return int(text)
+    return numbers[text]
 
 
 def _require(bundle: Mapping[str, Any], chosen: Sequence[Chosen]) -> None:

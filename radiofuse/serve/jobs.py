@@ -11,6 +11,7 @@ from radiofuse.serve.uploads import Upload, new_id
 
 WAITING, WORKING, DONE, REFUSED, STOPPED = "waiting", "working", "done", "refused", "stopped"
 INTERRUPTED = "interrupted"  # of a server that was killed meanwhile
+NOT_KEPT = "The server's disk refuses what was computed. Tell who runs the server."
 ENDED = (DONE, REFUSED, STOPPED, INTERRUPTED)
 
 

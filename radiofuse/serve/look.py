@@ -20,12 +20,12 @@ from radiofuse.progress import Meter
 from radiofuse.report.sheet.page import strip_of
 from radiofuse.report.sheet.suspicions import suspicions
 from radiofuse.serve.bundles import Bundles
-from radiofuse.serve.tasks import Look
+from radiofuse.serve.tasks import NIFTI, Look
 from radiofuse.serve.uploads import FILES
 from radiofuse.wording import counted, some
 
 PLAIN, DICOM = "plain", "dicom"
-NIFTI, RULES = "nifti", "rules.csv"
+RULES = "rules.csv"
 UNKNOWN = "unknown"  # how a series begins that no rule names
 NO_RULE = "no rule of the table of sequences holds for it"
 SHORT = 6  # characters of an upload's id in the name of a patient who has none
@@ -55,14 +55,16 @@ def look_through(task: Look, bundles: Bundles, meter: Meter) -> dict[str, Any]:
         If there is no image among the files.
     """
     tree = task.folder / FILES
-    root = _root(tree)
-    layout, found = _found(task, root, meter)
+    chain = _chain(tree)
+    root, layout, found = _found(task, chain, meter)
     volumes = [one for one in found.volumes if one.role in (IMAGE, MASK)]
     left = f"{counted(len(volumes) - MOST_SHOWN, 'image')} more came than are shown. Send one patient at a time."
     notes, volumes = [*found.notes, *([left] if len(volumes) > MOST_SHOWN else [])], volumes[:MOST_SHOWN]
     shown = _shown(task, layout)
     if root == tree:  # no folder came that could say what the patient is called
-        layout, volumes = "", [_renamed(one, tree.name, task.folder.name) for one in volumes]
+        layout, volumes = "", [_renamed(one, tree.name, f"patient-{task.folder.name[:SHORT]}") for one in volumes]
+    elif root != chain[0]:  # the folder that was sent says it, and not one called "anat" inside
+        layout, volumes = "", [_renamed(one, root.name, chain[0].name) for one in volumes]
     return {
         "layout": layout,
         "root": root.relative_to(task.folder).as_posix(),
@@ -71,29 +73,34 @@ def look_through(task: Look, bundles: Bundles, meter: Meter) -> dict[str, Any]:
     }
 
 
-def _root(tree: Path) -> Path:
-    """Return the folder that the client sent: the first one that holds more than one folder."""
-    root = tree
-    while len(inside := list(root.iterdir())) == 1 and inside[0].is_dir():
-        root = inside[0]
-    return root
+def _chain(tree: Path) -> list[Path]:
+    """Return the folder that the client sent, and those inside it as long as each holds one folder and nothing else."""
+    chain = [tree]
+    while len(inside := list(chain[-1].iterdir())) == 1 and inside[0].is_dir():
+        chain.append(inside[0])
+    return chain[1:] or chain
 
 
-def _found(task: Look, root: Path, meter: Meter) -> tuple[str, Found]:
-    """Return the name of the layout, "" where files have to be named by hand, and the volumes."""
-    paths, _ = image_files(root)
-    if not paths and holds_dicom(root):
-        return DICOM, _converted(task, meter)
+def _found(task: Look, chain: list[Path], meter: Meter) -> tuple[Path, str, Found]:
+    """Return the folder that is read, its layout ("" where files have to be named by hand), and the volumes."""
+    deepest = chain[-1]
+    paths, _ = image_files(deepest)
+    if not paths and holds_dicom(deepest):
+        return deepest, DICOM, _converted(task, meter)
     if not paths:
         raise RequestError(_nothing_to_see(task))
+    root, layout, found = next((known for one in chain if (known := _known(one, task))), (deepest, "", Found([])))
+    return root, layout, Found([*found.volumes, *_others(root, image_files(root)[0], found)])
+
+
+def _known(root: Path, task: Look) -> tuple[Path, str, Found] | None:
     by_name = plain.find(root, task.wanted)
-    layout, found = (PLAIN, by_name) if by_name.n_images else recognized(root, follow_ups=True) or ("", Found([]))
-    return layout, Found([*found.volumes, *_others(root, paths, found)])
+    layout, found = (PLAIN, by_name) if by_name.n_images else recognized(root, follow_ups=True) or ("", by_name)
+    return (root, layout, found) if layout else None
 
 
-def _renamed(volume: FoundVolume, unnamed: str, upload: str) -> FoundVolume:
-    name = f"patient-{upload[:SHORT]}" if volume.sample_id == unnamed else volume.sample_id
-    return replace(volume, sample_id=name)
+def _renamed(volume: FoundVolume, unnamed: str, name: str) -> FoundVolume:
+    return replace(volume, sample_id=name) if volume.sample_id == unnamed else volume
 
 
 def _others(root: Path, paths: list[str], found: Found) -> Iterator[FoundVolume]:

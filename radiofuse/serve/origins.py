@@ -41,7 +41,8 @@ class Origins:
     def is_host(self, host: str) -> bool:
         """Say whether a request's ``Host`` is one of the server's."""
         name = _name_of(f"//{host}")
-        return name in LOOPBACK or name in self.names or (self.is_open and _is_address(name))
+        own = {one.lower() for one in self.names}  # as the name of a request is, in which case does not matter
+        return name in LOOPBACK or name in own or (self.is_open and _is_address(name))
 
     def is_origin(self, origin: str, host: str) -> bool:
         """Say whether a request's ``Origin`` is the page of this server that the browser was shown."""

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 from radiofuse.errors import RequestError, WorkerError
-from radiofuse.serve.jobs import DONE, REFUSED, STOPPED, WAITING, WORKING, Job
-from radiofuse.serve.worker import Worker
+from radiofuse.serve.jobs import DONE, NOT_KEPT, REFUSED, STOPPED, WAITING, WORKING, Job
+from radiofuse.serve.refusal import RefusedError
+from radiofuse.serve.worker import UNKNOWN, Worker
 
 log = logging.getLogger(__name__)
 
-NOT_KEPT = "The server's disk refuses what was computed. Tell who runs the server."
 STOPPED_BY_USER = "It was stopped, and its files were removed."
 
 
@@ -64,20 +64,26 @@ class Queue:
         with self._changed:
             return list(self._jobs)
 
-    def stop(self, job: Job) -> None:
-        """Take a job out; the process of one that is under way is ended."""
+    def stop(self, job: Job) -> bool:
+        """Take a job out, and end the process of one that is under way; say whether it will not be done any more.
+
+        It comes too late for one that is computed and just now kept.
+        """
         with self._changed:
             if job.has_ended:
-                return
+                return True
+            if job not in self._jobs:
+                return False
             worker = self._at.get(job.id)
             job.state, job.sentence = STOPPED, STOPPED_BY_USER
-            if worker is not None:
-                worker.kill()  # its thread waits for the lock: no other job has this process yet
-            elif job in self._jobs:
+            if worker is None:
                 self._jobs.remove(job)
+            else:
+                worker.kill()  # its thread waits for the lock: no other job has this process yet
         if worker is None:
-            self._on_end(job, STOPPED, STOPPED_BY_USER)
+            self._kept(job, STOPPED, STOPPED_BY_USER)
         self._on_change()
+        return True
 
     def close(self) -> None:
         """End everything: what waits and what is under way is not done."""
@@ -89,29 +95,56 @@ class Queue:
             worker.kill()
         for thread in self._threads:
             thread.join()
+        for worker in self._workers:
+            worker.end()
 
     def _serve(self, worker: Worker) -> None:
         while (job := self._next(worker)) is not None:
             self._on_change()
-            state, sentence = self._outcome(worker, job)
-            job.seconds = time.monotonic() - job.began
-            with self._changed:
-                self._at.pop(job.id, None)
-                if job in self._jobs:
-                    self._jobs.remove(job)
-                if job.state == STOPPED:
-                    state, sentence = STOPPED, job.sentence
-            if not self._is_closed:
-                state, sentence = self._kept(job, state, sentence)
-            job.state, job.sentence = state, sentence
-            log.info("A %s ended after %.1f s: %s.", "look" if job.is_look else "patient", job.seconds, state)
+            try:
+                self._do(worker, job)
+            except BaseException as error:
+                self._replace(worker, job, type(error).__name__)
+                raise
+
+    def _do(self, worker: Worker, job: Job) -> None:
+        state, sentence = self._outcome(worker, job)
+        job.seconds = time.monotonic() - job.began
+        self._let_go(job)
+        if job.state == STOPPED:
+            state, sentence = STOPPED, job.sentence
+        if not self._is_closed:
+            state, sentence = self._kept(job, state, sentence)
+        job.state, job.sentence = state, sentence
+        log.info("A %s ended after %.1f s: %s.", "look" if job.is_look else "patient", job.seconds, state)
+        self._on_change()
+
+    def _let_go(self, job: Job) -> None:
+        """Take a job out; from now on it is too late to stop it."""
+        with self._changed:
+            self._at.pop(job.id, None)
+            if job in self._jobs:
+                self._jobs.remove(job)
+
+    def _replace(self, worker: Worker, job: Job, error: str) -> None:
+        """Let another thread go on for those who come after, where this one ends by an error that nobody expected."""
+        worker.end()
+        self._let_go(job)
+        thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        sentence = UNKNOWN.format(error)
+        try:
+            self._kept(job, REFUSED, sentence)
+        finally:
+            job.state, job.sentence = REFUSED, sentence
             self._on_change()
 
     def _kept(self, job: Job, state: str, sentence: str) -> tuple[str, str]:
         """Let the end of a job be kept; where the disk refuses, that is how it ended, and the queue goes on."""
         try:
             self._on_end(job, state, sentence)
-        except (RequestError, OSError):
+        except (RequestError, RefusedError, OSError):
             return REFUSED, NOT_KEPT
         return state, sentence
 
@@ -132,7 +165,7 @@ class Queue:
             self._on_change()
 
         try:
-            job.value = worker.run(job.task, on_step)
+            job.value = worker.run(job.task, on_step, lambda: not (self._is_closed or job.has_ended))
         except (RequestError, WorkerError) as error:
             return REFUSED, str(error)
         return DONE, ""

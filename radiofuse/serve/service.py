@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,14 @@ class Service:
     def __init__(
         self, models: Models, results: Path, limits: Limits, n_workers: int = 1, *, is_loud: bool = False
     ) -> None:
+        results = results.resolve()  # what is told is rid of whole paths, and "." is none
+        models = replace(models, bundles=tuple(one.resolve() for one in models.bundles))
         self.results = Results(results)
         workers = [Worker(models, is_loud) for _ in range(n_workers)]
         try:
             self.bundles: list[dict[str, Any]] = workers[0].run(Describe(), lambda *step: None)
         except BaseException:  # Ctrl-C too: else the process would be waited for
-            workers[0].kill()
+            workers[0].end()
             self.results.close()
             raise
         self.limits, self.board = limits, Board()
@@ -93,15 +96,7 @@ class Service:
         if upload.answer is not None:
             return upload.answer
         name = new_id()
-        task = Answer(
-            upload.folder,
-            choice.bundle,
-            choice.sample_id,
-            choice.chosen,
-            choice.layout,
-            choice.root,
-            self.results.place(name),
-        )
+        task = Answer(upload.folder, choice.bundle, choice.sample_id, choice.chosen, choice.layout, choice.root)
         about = {"state": WAITING, "asked": _now(), "bundle": self.bundles[choice.bundle]["title"]}
         self.results.write(name, about)
         upload.answer = Job(task, upload, id=name)
@@ -109,10 +104,10 @@ class Service:
 
     def remove(self, upload: Upload) -> None:
         """Stop what is done with an upload, and remove its files."""
-        for job, queue in ((upload.look, self._looks), (upload.answer, self.queue)):
-            if job is not None:
-                queue.stop(job)
-        self.uploads.remove(upload)
+        if upload.look is not None:
+            self._looks.stop(upload.look)
+        if upload.answer is None or self.queue.stop(upload.answer):  # else it is just kept, and its images go then
+            self.uploads.remove(upload)
 
     def close(self) -> None:
         """End the work and remove every upload; what was not finished is told as interrupted at the next start."""
@@ -132,12 +127,14 @@ class Service:
 
     def _ended(self, job: Job, state: str, sentence: str) -> None:
         """Keep what came of a job; the files of one that is answered, or cannot be, are removed."""
-        if isinstance(job.task, Answer) and self.results.holds(job.id):  # it may have been removed meanwhile
-            about = {"state": state, "sentence": sentence, "seconds": round(job.seconds, 2)}
-            about |= summary(job.value) if state == DONE else {}
-            self.results.write(job.id, self.results.about(job.id) | about)
-        if state != DONE or isinstance(job.task, Answer):
-            self.uploads.remove(job.upload)
+        try:
+            if isinstance(job.task, Answer):
+                about = {"state": state, "sentence": sentence, "seconds": round(job.seconds, 2)}
+                about |= summary(job.value) if state == DONE else {}
+                self.results.keep(job.id, about, job.task.out if state == DONE else None)
+        finally:
+            if state != DONE or isinstance(job.task, Answer):
+                self.uploads.remove(job.upload)
 
 
 def summary(told: dict[str, Any]) -> dict[str, Any]:

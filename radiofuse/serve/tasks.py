@@ -52,6 +52,12 @@ class Models:
 
 
 ANSWER = "answer.json"  # of a result, beside its pages
+MADE = NIFTI, STORE, PATIENT, WRITTEN = (
+    "nifti",
+    "store",
+    "patient",
+    "written",
+)  # beside an upload's files
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,6 @@ class Answer:
         Where the files lie as a layout has them and nothing was changed, its name; else "".
     root : str
         Then the patient's folder below that of the upload.
-    out : Path
-        The folder of the result.
     """
 
     folder: Path
@@ -120,7 +124,11 @@ class Answer:
     chosen: tuple[Chosen, ...]
     layout: str
     root: str
-    out: Path
+
+    @property
+    def out(self) -> Path:
+        """Where the answer and its pages are written; the server moves them when all are there."""
+        return self.folder / WRITTEN
 
 
 Task = Describe | Look | Answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import shutil
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from radiofuse.serve.jobs import Job
 
 ID = re.compile(r"[0-9a-f]{32}")
-LEFT_S = 3600.0  # after so long an upload that nobody started is removed when the next one comes
+LEFT_S = 3600.0  # after so long an upload that nobody started is removed
+SWEEP_S = 60.0  # between two looks for such ones
 FILES = "files"  # what the client sent; beside it what is made of it
 
 
@@ -81,8 +83,6 @@ class Uploads:
         RefusedError
             If too many are there.
         """
-        for left in [one for one in self.all() if one.is_looked_at and time.monotonic() - one.came > LEFT_S]:
-            self.remove(left)
         with self._lock:
             if len(self._held) >= self.limits.uploads:
                 raise RefusedError(
@@ -119,6 +119,13 @@ class Uploads:
         """Remove an upload and its files; one that is gone stays so."""
         self._held.pop(upload.id, None)
         shutil.rmtree(upload.folder, ignore_errors=True)
+
+    async def sweep(self, every_s: float = SWEEP_S) -> None:
+        """Remove uploads that nobody started, now and again, without an end."""
+        while True:
+            for left in [one for one in self.all() if one.is_looked_at and time.monotonic() - one.came > LEFT_S]:
+                self.remove(left)
+            await asyncio.sleep(every_s)
 
     def clear(self) -> None:
         """Remove all of them, those of a server that was killed too."""

@@ -11,6 +11,7 @@ import pytest
 
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.experiment.run import run_recipe
+from radiofuse.serve.results import Results
 from tests.serve.client import Client
 from tests.serve.running import Running, running
 
@@ -37,6 +38,7 @@ folds = 3
 repeats = 1
 resamples = 100
 """
+DONE_BEFORE, CUT_SHORT = "d" * 32, "c" * 32  # results of the server before
 REPORT = '<html><head><meta name="generator" content="radiofuse"></head><body>The report.</body></html>'
 
 
@@ -67,8 +69,16 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server with small limits."""
+    """A server with small limits, started where another was killed: a patient was done, one computed, one sent."""
     results = tmp_path_factory.mktemp("served") / "results"
+    left = Results(results)
+    left.write(DONE_BEFORE, {"state": "done", "sample_id": "P77", "calls": []})
+    told = {"sample_id": "P77", "outcomes": {}, "missing": [], "failures": [], "notes": ["Kept till now."]}
+    (left.place(DONE_BEFORE) / "answer.json").write_text(json.dumps(told))
+    left.write(CUT_SHORT, {"state": "working"})
+    (left.place(CUT_SHORT) / "doctor.html").write_text("half a page")
+    (results / "uploads" / "killed" / "files").mkdir(parents=True)
+    left.close()
     with running(tiny_bundle, results, "--most-mb", "20", "--most-files", "20") as one:
         yield one
 

@@ -32,14 +32,18 @@ class Running:
 
 @contextmanager
 def running(bundle: Path, results: Path, *options: str) -> Iterator[Running]:
-    """Start a server; in the end it is told to end, if nobody did before, and must leave no upload."""
-    words = ["serve", str(bundle), "--results", str(results), "--port", "0", *options]
+    """Start a server; in the end it is told to end, if nobody did before, and must leave no upload.
+
+    It is started in the bundle's folder, which is ".", so that no text may be taken for a path that is none.
+    """
+    words = ["serve", ".", "--results", str(results), "--port", "0", *options]
     with (results.parent / "said").open("ab") as said_to:
         process = subprocess.Popen(
             [sys.executable, "-m", "radiofuse", *words],
             stdout=subprocess.PIPE,
             stderr=said_to,
             text=True,
+            cwd=bundle,
             preexec_fn=heed_interrupts,
         )
     try:

@@ -89,7 +89,7 @@ def test_no_cookie_or_token_serves_another_start_browser_or_purpose():
     ],
 )
 def test_hosts(host, at_home, beyond):
-    assert Origins(names=("ward.example",)).is_host(host) == at_home
+    assert Origins(names=("Ward.Example",)).is_host(host) == at_home
     assert Origins(is_open=True, names=("ward.example",)).is_host(host) == beyond
 
 

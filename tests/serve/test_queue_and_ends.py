@@ -8,9 +8,11 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.processes import LIMIT_S
 from tests.serve.client import Client, files_of
+from tests.serve.conftest import CUT_SHORT, DONE_BEFORE
 from tests.serve.running import Running, running
 
 
@@ -27,10 +29,11 @@ def wait_for_step(client: Client, job: str) -> None:
 
 def test_a_second_client_sees_its_place_and_all_finish_in_order(server, client, patient):
     files, other = files_of(patient), server.client()
-    uploads = [client.looked(files) for _ in range(2)]
+    uploads, not_wanted = [client.looked(files) for _ in range(2)], other.looked(files)
     last = other.looked(files)
     jobs = [client.post(f"{upload}/answer").json["page"] for upload in uploads]
-    mine = other.post(f"{last}/answer").json["page"]
+    mine, stopped = (other.post(f"{upload}/answer").json["page"] for upload in (last, not_wanted))
+    assert other.post(f"{stopped}/stop").status == 201
     told = list(other.events(mine))
     places = [one["ahead"] for one in told if one["state"] == "waiting"]
     assert places[0] in (1, 2) and places == sorted(places, reverse=True)
@@ -39,12 +42,26 @@ def test_a_second_client_sees_its_place_and_all_finish_in_order(server, client, 
     assert all(client.ended(job)["state"] == "done" for job in jobs)
     assert server.uploads() == []
     assert client.post(f"{last}/answer").status == 404  # answered once
+    page = client.ask(stopped)  # of a result that ended without an answer: it can be removed all the same
+    assert "It was stopped" in page.text and page.address.endswith(stopped.replace("jobs", "results"))
+    assert f'action="{stopped.replace("jobs", "results")}/remove"' in page.text
+    assert not (server.results / stopped.rpartition("/")[2] / "answer.json").exists()
     result = mine.replace("jobs", "results")
     assert (server.results / result.rpartition("/")[2] / "answer.json").exists()
     assert client.post(f"{result}/remove").status == 201
     assert not (server.results / result.rpartition("/")[2]).exists() and client.ask(result).status == 404
 
 
+def test_a_restart_keeps_what_is_done_and_tells_what_was_cut_short(server, client):
+    done, cut_short = (client.ask(f"/jobs/{name}") for name in (DONE_BEFORE, CUT_SHORT))
+    assert done.address.endswith(f"/results/{DONE_BEFORE}") and "P77" in done.text
+    assert "damaged" not in done.text and client.ask(f"/results/{DONE_BEFORE}/answer.json").json["sample_id"] == "P77"
+    assert "images are gone" in cut_short.text
+    assert [path.name for path in (server.results / CUT_SHORT).iterdir()] == ["about.json"]
+    assert "killed" not in server.uploads()
+
+
+@pytest.mark.thorough
 def test_what_dies_costs_itself_alone_and_a_restart_loses_no_result(tiny_bundle, patient, tmp_path):
     files = files_of(patient)
     with running(tiny_bundle, tmp_path / "results") as first:

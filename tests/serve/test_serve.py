@@ -17,6 +17,7 @@ def test_a_folder_of_images_gets_the_numbers_of_predict_and_leaves_no_image(
 ):
     told, expected = client.answered(files_of(patient)), predicted(tiny_bundle, patient, tmp_path)
     assert told["outcomes"] == expected["outcomes"] and told["sample_id"] == expected["sample_id"] == "P01"
+    assert told["notes"] == expected["notes"]
     said = json.dumps(told)
     assert str(server.results) not in said and str(tiny_bundle.parent) not in said
     assert server.uploads() == []
