@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.labels import MaskLabel, labeled
-from radiofuse.imaging.regions import COMPOUNDS, coding_in, labels_of
+from radiofuse.imaging.regions import coding_in, labels_of, whole_compounds
 from radiofuse.imaging.scans import PlacedLabels, read_placed
 from radiofuse.imaging.spacing import read_spacing
 from radiofuse.statistics.segmentation import region_volumes
@@ -40,8 +41,7 @@ def volumes_ml(rows: NewRows, sample_id: str) -> dict[str, float] | None:
     """
     for modality, path in files_of(rows, sample_id, "mask").items():
         try:
-            usual: MaskLabel = rows.bundle.description["settings"]["mask_label"] or "any"
-            return _volumes(read_placed(path), _row(rows, sample_id), modality, usual)
+            return _volumes(read_placed(path), _row(rows, sample_id), modality, usual_label(rows.bundle))
         except (ImageError, RequestError):  # told where features were computed of it, with its code
             continue
     return None
@@ -50,15 +50,24 @@ def volumes_ml(rows: NewRows, sample_id: str) -> dict[str, float] | None:
 def _volumes(mask: PlacedLabels, row: Mapping[str, Any], modality: str, usual: MaskLabel) -> dict[str, float]:
     coding = coding_in(row.get(MASK_REGIONS) or "")
     if coding:
-        united = [name for name, parts in COMPOUNDS.items() if not coding.keys().isdisjoint(parts)]
-        regions = {name: labels_of(name, row[MASK_REGIONS]) for name in (*united, *coding)}
+        regions = {name: labels_of(name, row[MASK_REGIONS]) for name in (*whole_compounds(coding), *coding)}
         table = region_volumes(mask.labels, regions, mask.spacing_mm)
     else:
-        own = row.get(columns.join(modality, "mask_label"))
-        label = usual if own is None or np.isnan(own) else int(own)
-        region, _ = labeled(mask.labels, label, float(np.prod(mask.spacing_mm)))
+        region, _ = labeled(mask.labels, label_read(row, modality, usual), float(np.prod(mask.spacing_mm)))
         table = region_volumes(region.astype(np.uint8), {WHOLE_MASK: [1]}, mask.spacing_mm)
     return dict(zip(table["region"], map(float, table["volume_ml"]), strict=True))
+
+
+def usual_label(bundle: Bundle) -> MaskLabel:
+    """Return which labels of a mask a bundle reads where a cell does not say it."""
+    label: MaskLabel = (bundle.description.get("settings") or {}).get("mask_label") or "any"
+    return label
+
+
+def label_read(row: Mapping[str, Any], modality: str, usual: MaskLabel) -> MaskLabel:
+    """Return which labels of a mask are read: those of its cell, else those of the bundle."""
+    own = row.get(columns.join(modality, "mask_label"))
+    return usual if own is None or np.isnan(own) else int(own)
 
 
 def _row(rows: NewRows, sample_id: str) -> dict[str, Any]:

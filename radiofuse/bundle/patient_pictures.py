@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.bundle.maps import Asked, SampleMaps, VoxelMap, maps_of_rows, networks_to_look_into
+from radiofuse.bundle.measured import label_read
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.errors import BundleError, ImageError
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.viewing import SeenMap, Viewing, view_images
 from radiofuse.progress import Meter, silent
 from radiofuse.tables import columns
@@ -21,7 +23,9 @@ from radiofuse.tables.roles import MASK, MASK_REGIONS
 SHOWN_KINDS = ("attention", "grad_cam")  # of maps: those that have one value a place, whatever the sequence
 
 
-def patient_pictures(images: pd.DataFrame, drawn: Path | None = None) -> tuple[Viewing | None, list[str]]:
+def patient_pictures(
+    images: pd.DataFrame, drawn: Path | None = None, usual: MaskLabel = "any"
+) -> tuple[Viewing | None, list[str]]:
     """Return the pictures of the one sample of a cohort, and why there are none.
 
     Parameters
@@ -30,21 +34,24 @@ def patient_pictures(images: pd.DataFrame, drawn: Path | None = None) -> tuple[V
         One row, as ``NewRows.images`` or ``PatientFolder.cohort`` has it.
     drawn : Path, optional
         A segmentation that the models do not read.
+    usual : "any", int or list of int
+        Which labels of a segmentation the models read, where a cell does not say it: those are outlined.
     """
     row = images.iloc[0].to_dict()
     files = {name: row[columns.join(name, "image")] for name in imaged_modalities(images)}
     there = {name: path for name, path in files.items() if path}
-    mask = _mask(row, there) or (str(drawn) if drawn else "")
+    modality, mask = _mask(row, [*there])
+    label = label_read(row, modality, usual) if mask else None
     try:
-        return view_images(there, mask, row.get(MASK_REGIONS) or ""), []
+        return view_images(there, mask or str(drawn or ""), row.get(MASK_REGIONS) or "", label), []
     except ImageError as error:
         return None, [f"No picture can be shown: {error.code}."]
 
 
-def _mask(row: Mapping[str, Any], there: Iterable[str]) -> str:
-    """Return the segmentation of a row: the common one, or that of its first sequence which has one."""
-    named = (row.get(columns.join(name, MASK)) for name in there)
-    return str(row.get(MASK) or next(filter(None, named), ""))
+def _mask(row: Mapping[str, Any], there: Sequence[str]) -> tuple[str, str]:
+    """Return the segmentation of a row and whose it is: the common one, or that of its first sequence which has one."""
+    named = {name: str(row.get(MASK) or row.get(columns.join(name, MASK)) or "") for name in there}
+    return next(((name, path) for name, path in named.items() if path), ("", ""))
 
 
 def add_maps(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from radiofuse.bundle.answer import answer
 from radiofuse.bundle.load import Bundle
+from radiofuse.bundle.measured import usual_label
+from radiofuse.bundle.missing_words import without_sequence
 from radiofuse.bundle.multitask import spread_of_rows
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.one_patient import PatientFolder
@@ -26,7 +29,8 @@ class PatientView:
     Attributes
     ----------
     told : dict
-        What ``radiofuse predict --patient`` writes, and beside it evaluation, synthetic, pictures and dropout_spread.
+        What ``radiofuse predict --patient`` writes, and beside it without, evaluation, synthetic, pictures and
+        dropout_spread.
     pictures : Viewing or None
         None where no image can be shown.
     """
@@ -55,7 +59,7 @@ def view_patient(rows: NewRows, patient: PatientFolder, *, passes: int = 0, prog
     """
     predictions = predictions_of(rows)
     told = answer(rows, patient, predictions)
-    pictures, notes = patient_pictures(rows.images, patient.drawn)
+    pictures, notes = patient_pictures(rows.images, patient.drawn, usual_label(rows.bundle))
     spread: list[dict[str, Any]] = []
     if pictures is not None:
         options: dict[str, Any] = {"passes": passes, "progress": progress}
@@ -64,7 +68,7 @@ def view_patient(rows: NewRows, patient: PatientFolder, *, passes: int = 0, prog
     if passes:
         spread += spread_of_rows(rows, passes)[[*SPREAD]].to_dict("records")
     more = {"dropout_spread": spread, "notes": [*told["notes"], *notes]}
-    return PatientView(told | more | told_beside(rows.bundle, pictures), pictures)
+    return PatientView(told | more | told_beside(rows.bundle, told, pictures), pictures)
 
 
 def view_saved(bundle: Bundle, patient: PatientFolder, told: dict[str, Any]) -> PatientView:
@@ -78,14 +82,16 @@ def view_saved(bundle: Bundle, patient: PatientFolder, told: dict[str, Any]) -> 
     told : dict
         As ``radiofuse predict --patient`` wrote it.
     """
-    pictures, notes = patient_pictures(patient.cohort, patient.drawn)
+    pictures, notes = patient_pictures(patient.cohort, patient.drawn, usual_label(bundle))
     more = {"notes": [*told.get("notes", []), *notes]}
-    return PatientView(told | more | told_beside(bundle, pictures), pictures)
+    return PatientView(told | more | told_beside(bundle, told, pictures), pictures)
 
 
-def told_beside(bundle: Bundle, pictures: Viewing | None) -> dict[str, Any]:
-    """Return what a page tells beside the answer: how the model did out of fold, and which slices are shown."""
+def told_beside(bundle: Bundle, told: Mapping[str, Any], pictures: Viewing | None) -> dict[str, Any]:
+    """Return what a page tells beside the answer: what is done without a sequence, how the model did, which slices."""
+    outcomes, absent = told["outcomes"], told.get("missing", [])
     return {
+        "without": {name: without_sequence(name, outcomes, bundle.description) for name in absent},
         "evaluation": own_scores(bundle),
         "synthetic": bool(bundle.description.get("synthetic")),
         "pictures": None if pictures is None else pictures.told(),

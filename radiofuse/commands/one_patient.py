@@ -15,7 +15,6 @@ from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder
-from radiofuse.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,10 +107,11 @@ def _of_prediction(
     patient: PatientFolder, predictions: pd.DataFrame, told: dict[str, Any], description: dict[str, Any]
 ) -> Iterator[str]:
     """Yield what a reader of the answer must know: sequences that are missing or could not be used, and the notes."""
+    from radiofuse.bundle.missing_words import without_sequence
     from radiofuse.commands.run_words import AS_PUBLISHED
 
     for name in patient.missing:
-        yield without_sequence(name, predictions, description)
+        yield without_sequence(name, told["outcomes"], description)
     for failure in told["failures"]:
         of = failure["modality"] or "The patient"
         yield f"{of} could not be used, {failure['code']}: {failure['message']}"
@@ -133,23 +133,6 @@ def _of_intervals(outcome: str, of: dict[str, Any]) -> Iterator[str]:
                 f"Of patients to whom the run gave such a probability of {outcome} = {name} out of fold, "
                 f"{100 * low:.0f} to {100 * high:.0f} % are of it (95 % confidence, by the calibration line)."
             )
-
-
-def without_sequence(modality: str, predictions: pd.DataFrame, description: dict[str, Any]) -> str:
-    """Say what the model that a bundle's description tells of does without a sequence."""
-    if predictions["probability"].isna().all():
-        return f"{modality} is missing, and the model reads it."
-    from radiofuse.bundle.answer import models_in
-
-    silent = [name for name in models_in(predictions) if predictions[name].isna().all()]
-    if silent:
-        have = "which has" if len(silent) == 1 else "which have"
-        return f"{modality} is missing: the answer is made without {listed(silent)}, {have} no probability."
-    protocol = description["protocol"]
-    own = protocol.get("options", {}).get("models", {}).get(protocol["primary"], {}).get("model", {})
-    if own.get("class") == "MultiTaskNetwork":
-        return f"{modality} is missing: the network answers from the other sequences, whose weights then add up to 1."
-    return f"{modality} is missing: medians of the training patients stand in for what the model reads of it."
 
 
 def _calls(told: dict[str, Any], outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -134,6 +134,7 @@ def _computed(
 def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) -> PatientView:
     from radiofuse.bundle.format import MANIFEST
     from radiofuse.bundle.patient_view import view_saved
+    from radiofuse.report.patient.shape import refuse_misshapen
 
     if naming.pseudonymize is not None:
         raise RequestError("--pseudonymize replaces names while an answer is computed: leave --answer out.")
@@ -149,6 +150,7 @@ def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) ->
             f"--answer {answer.name} was given by another bundle, or by this one before it was made anew: "
             "manifest_sha256 is not that of its manifest.json. Name the bundle that gave it, or leave --answer out."
         )
+    refuse_misshapen(told)
     return view_saved(bundle, read, told)
 
 

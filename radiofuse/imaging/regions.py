@@ -125,6 +125,15 @@ def labels_of(region: str, coding: str) -> list[int]:
     return labels
 
 
+def whole_compounds(coding: Mapping[str, int]) -> list[str]:
+    """Return which of WT and TC a coding has all parts of; what it lacks a part of would be told as too small.
+
+    >>> whole_compounds(NEW), whole_compounds({"NCR": 1, "ET": 3}), whole_compounds({"ET": 3})
+    (['WT', 'TC'], ['TC'], [])
+    """
+    return [name for name, parts in COMPOUNDS.items() if coding.keys() >= set(parts)]
+
+
 def check_region(region: str) -> str:
     """Return a region's name if it can stand in a column's name.
 

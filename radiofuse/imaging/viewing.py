@@ -11,15 +11,16 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.gate import read_image, read_mask
+from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.portrait import SHOWN
-from radiofuse.imaging.regions import CAVITY, COMPOUNDS, ENHANCING, coding_in, labels_of
+from radiofuse.imaging.regions import CAVITY, COMPOUNDS, ENHANCING, coding_in, labels_of, whole_compounds
 from radiofuse.imaging.resampling import box_around, upright_grid
 
 MOST_PIXELS, MOST_SLICES = 256, 160
 IS_HEAD = 0.05  # of the range from black to white: what lies below is air with noise
 MARGIN_MM = 4.0
 PRINTED = 5  # slices of each sequence on paper
-ANY = "mask"  # the region of a mask whose parts have no names
+READ, DRAWN = "mask", "drawn"  # the region of a mask whose parts have no names: as a model reads it, or all of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class Viewing:
         return _resampled(image, self.grid, nearest=nearest)
 
 
-def view_images(images: Mapping[str, str], mask: str = "", coding: str = "") -> Viewing:
+def view_images(images: Mapping[str, str], mask: str = "", coding: str = "", label: MaskLabel | None = None) -> Viewing:
     """Return what there is to see of a patient.
 
     Each image is shown where its header says that it lies: images are not registered to each other.
@@ -111,6 +112,9 @@ def view_images(images: Mapping[str, str], mask: str = "", coding: str = "") -> 
         Path of a segmentation.
     coding : str, optional
         Which of its labels is which part, as a cell ``mask_regions`` of a cohort table has it.
+    label : "any", int or list of int, optional
+        Without coding, which labels a model reads: these are the region "mask". None: no model reads it, and all labels
+        are the region "drawn".
 
     Raises
     ------
@@ -124,9 +128,14 @@ def view_images(images: Mapping[str, str], mask: str = "", coding: str = "") -> 
     drawn = _drawn(mask, notes)
     finest = max(read.values(), key=lambda image: image.GetNumberOfPixels())
     grid = _grid(finest, drawn)
-    sequences = {name: _gray(_resampled(image, grid)) for name, image in read.items()}
+    placed = {name: _resampled(image, grid) for name, image in read.items()}
+    apart = [name for name, voxels in placed.items() if read[name] is not finest and not voxels.any()]
+    notes += [f"{name} shows nothing where the others lie, by their headers, and is left out." for name in apart]
+    sequences = {name: _gray(voxels) for name, voxels in placed.items() if name not in apart}
     viewing = Viewing(grid, sequences, notes=notes)
-    viewing.regions.update(_regions(drawn, coding, grid))
+    viewing.regions.update(_regions(drawn, coding, label, grid))
+    if drawn is not None and not viewing.regions:
+        notes.append("The segmentation outlines nothing where the images lie, by their headers; no outline is shown.")
     return viewing
 
 
@@ -184,13 +193,19 @@ def _gray(voxels: np.ndarray) -> np.ndarray:
     return np.rint(np.clip((voxels - low) / max(high - low, 1e-12), 0, 1) * 255).astype(np.uint8)
 
 
-def _regions(drawn: sitk.Image | None, coding: str, grid: sitk.Image) -> dict[str, np.ndarray]:
+def _regions(drawn: sitk.Image | None, coding: str, label: MaskLabel | None, grid: sitk.Image) -> dict[str, np.ndarray]:
     """Return regions that lie in each other, the largest first: the whole tumor, its core, what enhances."""
     if drawn is None:
         return {}
     labels = _resampled(drawn, grid, nearest=True)
-    found = {name: np.isin(labels, own) for name, own in _nested(coding).items()} or {ANY: labels != 0}
+    found = {name: np.isin(labels, own) for name, own in _nested(coding).items()} or _unnamed(labels, label)
     return {name: region for name, region in found.items() if region.any()}
+
+
+def _unnamed(labels: np.ndarray, label: MaskLabel | None) -> dict[str, np.ndarray]:
+    if label is None:
+        return {DRAWN: labels != 0}
+    return {READ: labels != 0 if label == "any" else np.isin(labels, label)}
 
 
 def _nested(coding: str) -> dict[str, Sequence[int]]:
@@ -198,15 +213,16 @@ def _nested(coding: str) -> dict[str, Sequence[int]]:
 
     >>> _nested("NCR=1 ED=2 ET=3 RC=4")
     {'WT': [1, 2, 3], 'TC': [1, 3], 'ET': [3], 'RC': [4]}
-    >>> _nested("GTV=7")
-    {'GTV': [7]}
+    >>> _nested("GTV=7"), _nested("ED=2 ET=3")
+    ({'GTV': [7]}, {'ED': [2], 'ET': [3]})
     """
     try:
         parts = coding_in(coding)
     except RequestError:
         return {}
-    names = [*COMPOUNDS, ENHANCING, CAVITY] if ENHANCING in parts else list(parts)
-    return {name: labels_of(name, coding) for name in names if name in parts or name in COMPOUNDS}
+    whole = whole_compounds(parts)
+    names = [*whole, ENHANCING, CAVITY] if len(whole) == len(COMPOUNDS) else [*whole, *parts]
+    return {name: labels_of(name, coding) for name in dict.fromkeys(names) if name in parts or name in whole}
 
 
 def _resampled(image: sitk.Image, grid: sitk.Image, *, nearest: bool = False) -> np.ndarray:

@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 
 import nibabel as nib
@@ -198,6 +199,10 @@ def test_a_missing_sequence_is_named_and_what_the_model_does_without_it(
     models = told["outcomes"]["idh"]["models"]
     assert models["t1ce"] == {"1": None} and models["mean"] == models["flair"]
     assert told["outcomes"]["idh"]["contributions"]["t1ce"] == {"1": 0}
+    words = ["patient", str(home / "radiomics"), str(folder), *TRUSTING, "--answer", str(tmp_path / "a.json")]
+    assert CliRunner().invoke(report, [*words, "--out", str(tmp_path / "page.html")]).exit_code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "the answer is made without t1ce, which has no probability" in page and "the model reads it" not in page
     done = predict(home, "network", folder)
     assert done.exit_code == 3 and "t1ce is missing, and the model reads it." in done.stderr
     assert "channel_missing" in done.stderr and "idh: no probability." in done.stdout
@@ -346,6 +351,9 @@ def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
     of_another.write_text('{"sample_id": "P8", "outcomes": {"idh": {}}}')
     of_other_bundle = tmp_path / "other_bundle.json"
     of_other_bundle.write_text('{"sample_id": "P7", "manifest_sha256": "0", "outcomes": {"idh": {}}}')
+    misshapen = tmp_path / "misshapen.json"
+    manifest = sha256((home / "radiomics" / "bundle" / "manifest.json").read_bytes()).hexdigest()
+    misshapen.write_text(json.dumps({"sample_id": "P7", "manifest_sha256": manifest, "outcomes": {"idh": {}}}))
     not_json.write_text('{"sample_id": "P7", "outcomes": {"idh": {"threshold": NaN}}}')
     for options, words in [
         (["--out", str(folder / "page.html")], "lies in the patient's folder"),
@@ -356,6 +364,7 @@ def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
         (["--answer", str(of_another)], "is of 'P8', the folder of 'P7'"),
         (["--answer", str(of_other_bundle)], "was given by another bundle"),
         (["--answer", str(not_json)], "NaN is no number of JSON"),
+        (["--answer", str(misshapen)], "The answer lacks missing"),
     ]:
         done = CliRunner().invoke(report, ["patient", str(home / "radiomics"), str(folder), *options])
         assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output

@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "deep"))
 from tiny_volumes import SIDE, write_cohort  # noqa: E402
 
 from radiofuse.bundle.load import load_bundle  # noqa: E402
+from radiofuse.bundle.missing_words import without_sequence  # noqa: E402
 from radiofuse.bundle.multitask import multitask_networks, refuse_without_dropout  # noqa: E402
 from radiofuse.bundle.new_rows import collect_rows  # noqa: E402
 from radiofuse.bundle.one_patient import read_patient  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort, read_new_patients  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.bundle.region_masks import masks_of_rows, segmenters_of  # noqa: E402
-from radiofuse.commands.one_patient import without_sequence  # noqa: E402
 from radiofuse.commands.predict import app  # noqa: E402
 from radiofuse.commands.run_words import describe_absences  # noqa: E402
 from radiofuse.errors import BundleError, RequestError  # noqa: E402
@@ -136,7 +136,7 @@ def test_masks_that_others_made_than_those_of_training_are_noted(study, tmp_path
 
 
 def test_a_patient_without_a_sequence_is_told_that_the_others_answer_and_no_medians(study):
-    about, rows = read_description(study / "out" / "bundle"), pd.DataFrame({"probability": [0.4]})
+    about, rows = read_description(study / "out" / "bundle"), {"idh": {"probability": {"1": 0.4}, "models": {}}}
     assert about["protocol"]["steps"] == ["on_pictures"]
     said = without_sequence("flair", rows, about)
     assert "flair is missing: the network answers from the other sequences" in said and "median" not in said

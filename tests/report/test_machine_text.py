@@ -85,6 +85,12 @@ def test_the_model_is_told_no_identifier_and_its_text_stands_apart(
         ("In fourteen of a hundred.", "otherwise than in digits"),
         ("About ½ of them, or 7².", "otherwise than in digits"),
         ("Contributions of -0.771.", "numbers that the answer does not: -0.771"),
+        ("The chance of wildtype is 77.1%.", "tells 77.1% beside no class, or another"),
+        ("The chance is 77.1%.", "tells 77.1% beside no class, or another"),
+        ("The chance of wildtype, not of mutant, is 77.1%.", "tells 77.1% beside no class, or another"),
+        ("You are cured.", "speaks of therapy or cure (cured)"),
+        ("Take 15 mg of temozolomide.", "speaks of therapy or cure (mg, temozolomide)"),
+        ("It is so in 1 in 1 people.", "numbers that the answer does not: 1."),
         ("  \n", "empty"),
         ("word " * 2000, "longer than a page"),
     ],
@@ -142,7 +148,7 @@ def test_survival_is_shown_of_the_groups_that_cannot_be_ruled_out_with_its_sourc
     assert "31.5" in text and "28.0 to 36.2" in text and "27.0%" in text and text.count("Author et al. 2009") == 2
     assert "they do not say what will happen to you" in text and "14.6" not in text
     sent = without_identifiers(told)
-    assert checked("Median survival of such groups is 31.5 months.", "m", sent).refused == ""
+    assert checked("Median survival of such groups, idh = mutant, is 31.5 months.", "m", sent).refused == ""
     assert "14.6" in checked("Median survival of such groups is 14.6 months.", "m", sent).refused
 
 

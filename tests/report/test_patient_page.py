@@ -187,6 +187,29 @@ def test_images_lie_upright_on_one_grid_with_nested_outlines(tmp_path: Path) -> 
     assert brightest[0] > depth / 2 and brightest[1] < height / 2 and brightest[2] < width / 2
     assert seen.grid.GetSpacing() == (1.0, 1.0, 3.0) and (depth, height, width) == (10, 28, 26)
     assert seen.notes and seen.notes[0].startswith("t2 cannot be shown") and "no.nii" not in seen.notes[0]
+    at = {"t1": str(tmp_path / "t1.nii.gz")}, str(tmp_path / "seg.nii.gz")
+    for coding, label, sizes in [
+        ("", 2, {"mask": 85}),  # what the model reads, and no more
+        ("", "any", {"mask": 90}),
+        ("", None, {"drawn": 90}),
+        ("ET=3", "any", {"ET": 4}),  # no whole tumor of a coding that knows of no edema
+        ("NCR=1 ET=3", "any", {"TC": 5, "NCR": 1, "ET": 4}),
+    ]:
+        seen = view_images(*at, coding, label)
+        assert {name: int(region.sum()) for name, region in seen.regions.items()} == sizes
+
+
+def test_what_lies_elsewhere_is_said_to_be_left_out(tmp_path: Path) -> None:
+    voxels = np.zeros((6, 12, 12), np.float32)
+    voxels[1:5, 2:10, 2:10] = np.arange(8, dtype=np.float32) + 5
+    for name, values, origin in [("t1", voxels, 0), ("t2", voxels[:5], 500), ("seg", voxels > 7, 500)]:
+        image = sitk.GetImageFromArray(values.astype(np.uint8 if name == "seg" else np.float32))
+        image.SetOrigin((0.0, origin, 0.0))
+        sitk.WriteImage(image, str(tmp_path / f"{name}.nii.gz"))
+    paths = {name: str(tmp_path / f"{name}.nii.gz") for name in ("t1", "t2", "seg")}
+    seen = view_images({name: paths[name] for name in ("t1", "t2")}, paths["seg"])
+    assert [*seen.sequences] == ["t1"] and not seen.regions
+    assert [note.partition(" ")[0] for note in seen.notes] == ["t2", "The"] and "outlines nothing" in seen.notes[1]
 
 
 def test_hostile_names_do_not_run(answer: dict[str, Any], pictures: Viewing) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from radiofuse.report.patient.class_numbers import of_another_class
 from radiofuse.report.patient.numbers import unknown_numbers
 from radiofuse.report.patient.words import NAMES, Reader
 from radiofuse.wording import some
 
 LONGEST = 6000  # characters that are shown
 TOLD = ("outcomes", "missing", "volumes_ml", "evaluation", "synthetic", "survival")
-OF_OUTCOMES = ("call", "threshold", "set", "probability", "interval", "interval_level", "interval_of")
+OF_OUTCOMES = ("call", "threshold", "set", "probability", "interval", "interval_level", "interval_of", "calibrated")
 OF_APPLICABILITY = ("verdict", "distance", "limit_95", "limit_99")
 OF_SPREAD = ("network", "outcome", "class", "mean", "sd", "passes")
 WORDS_OF_NUMBERS = re.compile(
@@ -28,11 +29,17 @@ WORDS_OF_PROGNOSIS = re.compile(
     r"weeks?|days?|remission|recur\w*|relapse\w*)\b",
     re.IGNORECASE,
 )
+WORDS_OF_TREATMENT = re.compile(
+    r"\b(cur(e[ds]?|able|ing|ative)|heal(s|ed|ing)?|recover\w*|therap\w*|treat\w*|medicines?|medications?|drugs?|"
+    r"tablets?|pills?|dos(e|es|age)|mg|milligrams?|chemo\w*|radiation|irradiat\w*|radiotherap\w*|surger(y|ies)|"
+    r"surgical\w*|temozolomide|lomustine|bevacizumab|vorasidenib|ivosidenib|harmless|benign)\b",
+    re.IGNORECASE,
+)
 ASK = """You are given the answer of a research model about one brain MRI as JSON. Write three to six short paragraphs
 in English for {whom}. Use nothing but this JSON. Write every number in digits exactly as it stands there, rounded at
-most, probabilities as percentages; write no other numbers, no number words, no markup and no headings. Give no
-prognosis, no advice on treatment and no diagnosis, and say that this is research and no finding. Say what was missing
-and how far the answer can be trusted."""
+most, probabilities as percentages; name the class in each sentence that holds its percentage; write no other numbers,
+no number words, no markup and no headings. Give no prognosis and no diagnosis, write no word on therapy or cure, and
+say that this is research and no finding. Say what was missing and how far the answer can be trusted."""
 WHOM: dict[Reader, str] = {
     "doctor": "a physician who knows gliomas",
     "patient": "the patient, who is no physician, in plain and calm words",
@@ -117,8 +124,14 @@ def _why_not(text: str, sent: Mapping[str, Any]) -> str:
     if words and not sent.get("survival"):
         said = some(dict.fromkeys(one[0].lower() for one in words))
         return f"It speaks of prognosis or time ({said}), and no table of survival was supplied."
+    cures = [found[0].lower() for found in WORDS_OF_TREATMENT.finditer(text)]
+    if cures:
+        return f"It speaks of therapy or cure ({some(dict.fromkeys(cures))}), of which the answer holds nothing."
     strange = [one for one in text if unicodedata.numeric(one, None) is not None and one not in "0123456789"]
     if strange or WORDS_OF_NUMBERS.search(text):
         return "It writes numbers otherwise than in digits, where they cannot be checked."
     unknown = unknown_numbers(text, sent, NAMES)
-    return f"It holds numbers that the answer does not: {some(dict.fromkeys(unknown))}." if unknown else ""
+    if unknown:
+        return f"It holds numbers that the answer does not: {some(dict.fromkeys(unknown))}."
+    untied = of_another_class(text, sent)
+    return f"It tells {some(dict.fromkeys(untied))} beside no class, or another, than the answer." if untied else ""

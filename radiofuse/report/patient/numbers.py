@@ -14,6 +14,7 @@ TOKEN = re.compile(
     r"(?P<percent>\s?(?:%|percent\b))?"
 )
 LETTER = r"[^\W_]"
+WRITTEN_WHOLE, ROUNDING = 10, 0.005  # from there on numbers are rounded to whole ones; below, at three digits
 MOST_DIGITS = 12  # of a percentage
 
 
@@ -74,7 +75,8 @@ def short(value: float | None) -> str:
 def unknown_numbers(text: str, told: Mapping[str, Any], names: Iterable[str] = ()) -> list[str]:
     """Return the numbers of a text that an answer does not hold, at the digits that the text shows.
 
-    A percentage is looked for as a share, and a number with a minus among those below 0. Numbers within the answer's
+    A percentage is looked for as a share, and a number with a minus among those below 0; a share is no whole number
+    without decimals or a percent sign, so that 1 is not 0.77. Numbers within the answer's
     own texts count where the text repeats them whole, as in the name of a sequence, a sample or a gene.
 
     Parameters
@@ -90,8 +92,8 @@ def unknown_numbers(text: str, told: Mapping[str, Any], names: Iterable[str] = (
     >>> told = {"sample_id": "P7", "probability": {"mutant": 0.7712}, "volumes_ml": {"WT": 57.305}}
     >>> unknown_numbers("P7: mutant 77%, 77.1 %, 0.771; whole tumor 57.3 ml", told)
     []
-    >>> unknown_numbers("P7 lives 14 months, mutant with 78%", told)
-    ['14', '78%']
+    >>> unknown_numbers("P7 lives 14 months, 1 in 1 people, mutant with 78%", told)
+    ['14', '1', '1', '78%']
     """
     values = list(_numbers(told))
     rest = _without(text, chain(_texts(told), names))
@@ -104,8 +106,17 @@ def _is_among(found: re.Match[str], values: list[float]) -> bool:
     decimals = len(digits.partition(".")[2])
     wanted = float(digits + (found["power"] or ""))
     scale, kind = 100 if found["percent"] else 1, "e" if found["power"] else "f"
-    those = (abs(one) * scale for one in values if one < 0 or not found["minus"])
+    whole = not (decimals or found["percent"] or found["power"])
+    could = (one for one in values if not whole or _is_about(one, wanted))
+    those = (abs(one) * scale for one in could if one < 0 or not found["minus"])
     return any(float(f"{one:.{decimals}{kind}}") == wanted for one in those)
+
+
+def _is_about(value: float, whole: float) -> bool:
+    """Say whether a number may be written whole: a share may not, and a small number only where it nearly is."""
+    return (
+        isinstance(value, int) or abs(value) >= WRITTEN_WHOLE or (abs(value) > 1 and abs(abs(value) - whole) < ROUNDING)
+    )
 
 
 def _without(text: str, names: Iterable[str]) -> str:
@@ -122,7 +133,7 @@ def _numbers(value: Any) -> Iterator[float]:
     elif isinstance(value, bool) or value is None or isinstance(value, str):
         return
     elif isinstance(value, int | float):
-        yield float(value)
+        yield value
         return
     for one in value:
         yield from _numbers(one)

@@ -10,14 +10,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from radiofuse.bundle.shapes import misshapen
 from radiofuse.errors import RequestError
 from radiofuse.imaging.viewing import Viewing
 from radiofuse.report.page import render
 from radiofuse.report.patient.answers import outcome_texts, volumes_table
 from radiofuse.report.patient.machine_text import MachineText
 from radiofuse.report.patient.places import without_places
-from radiofuse.report.patient.shape import ANSWER, NEEDED, NEEDED_OF_OUTCOME
+from radiofuse.report.patient.shape import refuse_misshapen
 from radiofuse.report.patient.slices import printed, slices_json
 from radiofuse.report.patient.surroundings import (
     applicability_sentences,
@@ -61,7 +60,9 @@ def render_patient_page(
     RequestError
         If the reader is unknown, or the answer lacks what every answer has.
     """
-    _check(told, reader)
+    if reader not in READERS:
+        raise RequestError(f"The page is for {' or '.join(READERS)}, not for {reader!r}.")
+    refuse_misshapen(told)
     above, told = banners(told, reader), without_places(told)
     names = {region: region_name(region, reader) for region in (told.get("volumes_ml") or {})}
     names |= {region: region_name(region, reader) for region in (pictures.regions if pictures else {})}
@@ -88,22 +89,6 @@ def render_patient_page(
         hash=_hash(),
         **_shown(pictures, names),
     )
-
-
-def _check(told: Mapping[str, Any], reader: str) -> None:
-    if reader not in READERS:
-        raise RequestError(f"The page is for {' or '.join(READERS)}, not for {reader!r}.")
-    problems = [f"the answer lacks {name}" for name in NEEDED if name not in told]
-    problems += misshapen(told, ANSWER, "the answer")
-    problems = problems or [
-        f"the outcome {outcome} lacks {name}"
-        for outcome, of in told["outcomes"].items()
-        for name in NEEDED_OF_OUTCOME
-        if name not in of
-    ]
-    if problems:
-        said = f"{problems[0][0].upper()}{problems[0][1:]}"
-        raise RequestError(f"{said}. An answer of radiofuse predict --patient was expected.")
 
 
 def _shown(pictures: Viewing | None, names: Mapping[str, str]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from radiofuse.bundle.shapes import ANY_NAME, Whole
+from radiofuse.bundle.shapes import ANY_NAME, Whole, misshapen
+from radiofuse.errors import RequestError
 
 NUMBER = (float, int)
 MAYBE = (*NUMBER, None)
@@ -45,3 +47,18 @@ ANSWER: Any = {
     "maps": {"dropout_spread": [SPREAD]},
 }
 NEEDED = ("sample_id", "missing", "outcomes", "failures")
+
+
+def refuse_misshapen(told: Mapping[str, Any]) -> None:
+    """Raise a RequestError where an answer lacks what every answer has, or holds what is of another shape."""
+    problems = [f"the answer lacks {name}" for name in NEEDED if name not in told]
+    problems += misshapen(told, ANSWER, "the answer")
+    problems = problems or [
+        f"the outcome {outcome} lacks {name}"
+        for outcome, of in told["outcomes"].items()
+        for name in NEEDED_OF_OUTCOME
+        if name not in of
+    ]
+    if problems:
+        said = f"{problems[0][0].upper()}{problems[0][1:]}"
+        raise RequestError(f"{said}. An answer of radiofuse predict --patient was expected.")

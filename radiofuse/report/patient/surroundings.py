@@ -81,12 +81,10 @@ def missing_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
     said = []
     if told["missing"]:
         names, lacks = listed(told["missing"]), "was" if len(told["missing"]) == 1 else "were"
-        said.append(
-            f"Of the pictures that the model looks at, {names} {lacks} not there.{_answered_without(told)}"
-            if to_patient
-            else f"{names} {lacks} missing, and the model reads {'it' if lacks == 'was' else 'them'}."
-        )
-        said += [] if to_patient else list((told.get("without") or {}).values())
+        read = f"{names} {lacks} missing, and the model reads {'it' if lacks == 'was' else 'them'}."
+        if to_patient:
+            read = f"Of the pictures that the model looks at, {names} {lacks} not there.{_answered_without(told)}"
+        said += [read] if to_patient else list((told.get("without") or {}).values()) or [read]
     for failure in told["failures"]:
         of = failure["modality"] or "The patient"
         why = "." if to_patient else f", {failure['code']}: {failure['message']}"

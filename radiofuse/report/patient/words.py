@@ -17,7 +17,8 @@ REGIONS = {
     "NCR": ("necrosis and non-enhancing core (NCR)", "the part that does not take up contrast agent"),
     "ED": ("edema and infiltration (ED)", "the swelling around the tumor"),
     "RC": ("resection cavity (RC)", "the space that an operation left"),
-    "mask": ("segmentation, all labels", "the region that was outlined"),
+    "mask": ("region that the model reads", "the outlined region that the model reads"),
+    "drawn": ("segmentation, all labels; the model does not read it", "the region that was outlined"),
 }
 OUTCOMES = {  # letters in an outcome's name: what it asks, for a patient
     "idh": "whether a gene called IDH is changed in the cells of the tumor",
