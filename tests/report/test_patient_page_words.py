@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from radiofuse.bundle.intervals import intervals_of
 from radiofuse.imaging.viewing import Viewing
+from radiofuse.report.patient.numbers import share
 from radiofuse.report.patient.page import render_patient_page
 from radiofuse.report.patient.words import READERS
+from tests.bundle.test_probability_intervals import bundle
 from tests.report.test_patient_page import ANSWER, OUTCOME, text_of
 
 
@@ -133,3 +138,15 @@ def pictures_of_five() -> Viewing:
         region[:, n:, :] = False
         region[1, 0, 0] = True
     return Viewing(grid, {"t1": voxels}, regions)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_answer_by_a_calibration_line_tells_its_share_beside_a_probability_far_from_it(
+    tmp_path: Path, reader: str
+) -> None:
+    told = intervals_of(bundle(tmp_path, shift=-2.0), "idh", pd.Series({"1": 0.7}))
+    (low, high), known = told["interval"]["1"], told["calibrated"]["1"]
+    assert high < 0.7
+    text = page_of(reader, outcomes=idh(call="1", probability={"1": 0.7}, models={}, contributions={}, **told))
+    assert f"idh = 1, {share(known)} were of it (95% interval {share(low)} to {share(high)})" in text
+    assert "70.0%" in text and "may lie outside of it" in text
