@@ -36,6 +36,18 @@ def find_bundle(folder: str | Path) -> Path:
     return inside if _is_bundle(inside) else Path(folder)
 
 
+def beside_bundle(bundle: Path, name: str) -> Path:
+    """Return where what is made of a bundle lies by default: beside it, under its name where that is one of its own.
+
+    Examples
+    --------
+    >>> beside_bundle(Path("/out/study/bundle"), "paper").name, beside_bundle(Path("/out/here"), "paper").name
+    ('paper', 'here_paper')
+    """
+    folder = bundle.resolve()
+    return folder.parent / (name if folder.name == "bundle" else f"{folder.name}_{name}")
+
+
 def _is_bundle(folder: Path) -> bool:
     return any((folder / name).is_file() for name in SAYS_ALL)
 
@@ -96,7 +108,8 @@ def check_target(folder: Path) -> None:
     if folder.is_symlink() and not folder.exists():
         raise BundleError(f"{folder} is a link to {folder.readlink()}, which is not there; name another output folder.")
     if folder.exists() and not _is_bundle(folder):
-        raise BundleError(f"{folder} exists and is no bundle; name another output folder.")
+        what = "is the output folder of a run" if _is_bundle(folder / "bundle") else "is no bundle"
+        raise BundleError(f"{folder} exists and {what}; name another output folder.")
     foreign = _foreign_files(folder) if folder.exists() else []
     if foreign:
         raise BundleError(

@@ -20,7 +20,10 @@ Form = StrEnum("Form", ["clear", "metrics", "tripod_ai", "claim_2024"])
 def forms(
     run: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run, or its bundle.")],
     form: Annotated[list[Form] | None, typer.Option(help="One form; repeat it. Default: all.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder to write; default: forms beside the bundle.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder to write; default: forms, or NAME_forms of a bundle NAME, beside it."),
+    ] = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Fill CLEAR, METRICS, TRIPOD+AI and CLAIM from a run: what its files say, where, and what needs a human."""

@@ -16,7 +16,10 @@ app = terminal.command_app(__doc__)
 @terminal.answers
 def paper(
     run: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run or of `select`, or a bundle.")],
-    out: Annotated[Path | None, typer.Option(help="The folder to write; default: paper beside the bundle.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder to write; default: paper, or NAME_paper of a bundle NAME, beside it."),
+    ] = None,
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Write methods with references, tables and figures of a run or selection as files; print the folder."""

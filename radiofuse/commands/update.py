@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
-from radiofuse.commands.evaluate import Outcomes
 from radiofuse.commands.naming import Key, Naming
 from radiofuse.commands.other_cohort import (
     Columns,
@@ -53,7 +52,9 @@ def main(
     cohort: Annotated[Path, typer.Argument(help="The table of the site's patients, with their labels.")],
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
     whose: Annotated[str, typer.Option(help="What the new bundle calls these patients, as 'Hospital B, 2024'.")] = "",
-    outcome: Outcomes = None,
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="An outcome to update; may be given again. Default: all of the bundle.")
+    ] = None,
     participants: Participants = None,
     column: Columns = None,
     spelling: Spellings = None,

@@ -22,7 +22,10 @@ from radiofuse.commands.update import app, lines_of
 from radiofuse.errors import BundleError, CohortError
 from radiofuse.experiment import run_recipe
 from radiofuse.patients.pseudonyms import Pseudonyms
+from radiofuse.report import write_paper
 from radiofuse.report.evaluation.sentences import summary
+from radiofuse.report.experiment.contents import read_contents
+from radiofuse.report.experiment.sentences import banners
 from tests.bundle.test_bundle import rewrite
 from tests.bundle.test_evaluate import RECIPE, cohort
 
@@ -159,6 +162,16 @@ def test_a_changed_slope_is_noticed_by_the_golden_rows(folder, updated, tmp_path
         load_bundle(copy)
 
 
+def test_report_and_paper_say_that_the_numbers_are_of_the_answer_before(updated):
+    contents = read_contents(updated.folder)
+    assert "mean_updated" not in contents.fusions
+    said = "The answer to idh is mean_updated, updated on site n (60 patients)"
+    assert any(said in one and "before the update" in one for banner in banners(contents) for one in banner.items)
+    paper = write_paper(updated.folder)
+    assert paper == updated.folder.parent / "new_paper"
+    assert said in (paper / "methods.md").read_text().replace("\\_", "_")
+
+
 def test_it_can_be_handed_on(folder, updated, tmp_path):
     key = Pseudonyms(b"sixteen bytes or more")
     shared = share_bundle(updated, tmp_path / "shared", key)
@@ -250,6 +263,8 @@ def test_what_cannot_be_updated_is_a_sentence(folder, bundle, updated):
     few.to_csv(folder / "few.csv", index=False)
     with pytest.raises(CohortError, match="idh: 10 patients of each class .* has 9. Collect more, leave the outcome"):
         update_bundle(bundle, folder / "few.csv", folder / "no", outcomes=["idh"], store=folder / "store")
+    with pytest.raises(BundleError, match="out exists and is the output folder of a run; name another"):
+        update_bundle(bundle, folder / "updating.csv", folder / "out", outcomes=["idh"], store=folder / "store")
     with pytest.raises(BundleError, match="was updated already, on site n"):
         update_bundle(updated, folder / "others.csv", folder / "no", store=folder / "store")
     with pytest.raises(CohortError, match="All 60 labeled samples"):

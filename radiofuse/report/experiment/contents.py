@@ -135,7 +135,8 @@ class Contents(Scored):
         """All fusions on all features, the primary one first."""
         named = self.words["models"].items()
         names = [self.primary, *(name for name, said in named if said["kind"] == FUSION)]
-        return list(dict.fromkeys(names))
+        later = {one["answer"] for one in self.about.get("updates", {}).values()}  # no fusion of the run
+        return [name for name in dict.fromkeys(names) if name not in later]
 
     @property
     def selecting(self) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from radiofuse.bundle.steps import SELECTS
+from radiofuse.bundle.updates import update_sentences
 from radiofuse.report.experiment.contents import Contents
 from radiofuse.report.kinds import MODALITY, TRIVIAL
 from radiofuse.report.page import Banner
@@ -28,9 +29,16 @@ def banners(contents: Contents) -> list[Banner]:
     return [
         Banner("Synthetic data", synthetic if about["synthetic"] else ()),
         Banner("Done as published, against our own rules", tuple(about["as_published"])),
+        Banner("Updated after the run", tuple(updates(contents))),
         Banner("Made for handing on", (NO_PATIENTS,) if contents.is_shared else ()),
         Banner("Warnings", tuple(about["warnings"])),
     ]
+
+
+def updates(contents: Contents) -> Iterator[str]:
+    """Yield which answers new patients get after an update, and that the numbers of the run are of those before."""
+    for told in update_sentences(contents.about):
+        yield f"{told} All numbers of the run, here and in its tables, are of answers before the update."
 
 
 def outcome(contents: Contents) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from radiofuse.bundle.verify import find_bundle, verify_bundle
+from radiofuse.bundle.verify import beside_bundle, find_bundle, verify_bundle
 from radiofuse.errors import RequestError
 from radiofuse.report.experiment.contents import Contents, read_contents
 from radiofuse.report.forms.fact import checked
@@ -30,7 +30,7 @@ def write_forms(
     run : str or Path
         The output folder of a run, or its bundle. Tables and descriptions are read; the model is never opened.
     folder : str or Path, optional
-        Where to write; by default ``forms`` beside the bundle.
+        Where to write; by default ``forms``, or ``NAME_forms`` of a bundle NAME, beside it.
     forms : sequence of {"clear", "metrics", "tripod_ai", "claim_2024"}
         Which ones; left out, all.
     overwrite : bool, default=False
@@ -66,7 +66,7 @@ def write_forms(
         )
     bundle = find_bundle(run)
     verify_bundle(bundle)
-    target = Path(folder) if folder is not None else bundle.resolve().parent / "forms"
+    target = Path(folder) if folder is not None else beside_bundle(bundle, "forms")
     contents = read_contents(bundle)
     facts = {name: checked(fact, bundle) for name, fact in facts_of(contents).items()}
     files: dict[str, bytes] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiofuse.bundle.verify import find_bundle, verify_bundle
+from radiofuse.bundle.verify import beside_bundle, find_bundle, verify_bundle
 from radiofuse.report.own_folder import write_own
 from radiofuse.report.paper.pack import pack_of_bundle
 from radiofuse.report.paper.selection_pack import pack_of_selection
@@ -22,7 +22,7 @@ def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite:
         The output folder of a run, or its bundle, or that of a selection. Tables and descriptions are read; the model
         is never opened.
     folder : str or Path, optional
-        Where to write; by default ``paper`` beside the bundle, or in the selection's folder.
+        Where to write; by default ``paper`` beside a run's bundle, ``NAME_paper`` beside another, or in the selection.
     overwrite : bool, default=False
         Whether files of these names that this function did not write may be replaced.
 
@@ -53,6 +53,6 @@ def write_paper(run: str | Path, folder: str | Path | None = None, *, overwrite:
         return target
     bundle = find_bundle(run)
     digests = verify_bundle(bundle)["files"]
-    target = Path(folder) if folder is not None else bundle.resolve().parent / "paper"
+    target = Path(folder) if folder is not None else beside_bundle(bundle, "paper")
     write_own(target, pack_of_bundle(bundle, digests), RECORD, overwrite=overwrite)
     return target
