@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from radiofuse.radiomics import ibsi2_images
 from radiofuse.radiomics.filters import gradient, laplacian_of_gaussian, lbp2d, lbp3d, pointwise, wavelet
+from radiofuse.radiomics.ibsi2_rules import IBSI2
 from radiofuse.radiomics.parameters import ImageType
 from radiofuse.radiomics.region import Region
 
@@ -44,12 +46,16 @@ class Source:
 
 def filtered(source: Source, image_type: ImageType) -> Named:
     """Yield name and values, shape of the box, of every image that an image type stands for."""
+    if image_type.name in IBSI2:
+        return ibsi2_images.filtered(source, image_type.name, image_type.options)
     return FILTERS[image_type.name](source, image_type.options)
 
 
 def names(image_type: ImageType, kept_subbands: Collection[str] | None = None) -> list[str]:
     """Return the names of the images that an image type stands for, in the order they are made."""
     options = image_type.options
+    if image_type.name in IBSI2:
+        return list(ibsi2_images.images(image_type.name, options))
     if image_type.name == "Wavelet":
         return wavelet.names(**_levels(options), flat_axis=_flat_axis(options), keep=kept_subbands)
     if image_type.name == "LoG":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from radiofuse.radiomics import ibsi2_rules
 from radiofuse.radiomics.setting_rules import DEFAULTS, FEATURE_CLASSES, deprecated_features, feature_names
 from radiofuse.radiomics.settings import Settings
 
@@ -171,7 +172,10 @@ def resolve(settings: Settings) -> Plan:
     types = parts.get("imageType") or {"Original": {}}
     return Plan(
         preprocessing=_preprocessing(general),
-        image_types=tuple(_image_type(name, general | (own or {}), settings.ibsi) for name, own in types.items()),
+        image_types=tuple(
+            _image_type(name, general | ibsi2_rules.defaults(name) | (own or {}), settings.ibsi)
+            for name, own in types.items()
+        ),
         classes=_classes(parts.get("featureClass"), general["force2D"]),
         voxel_wise=VoxelWise(general["kernelRadius"], general["maskedKernel"], general["initValue"]),
         ibsi=settings.ibsi,

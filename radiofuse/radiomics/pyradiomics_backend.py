@@ -16,6 +16,7 @@ from radiomics.featureextractor import RadiomicsFeatureExtractor
 from radiofuse.errors import RequestError
 from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.discretization import check_one_bin, check_range
+from radiofuse.radiomics.ibsi2_rules import IBSI2
 from radiofuse.radiomics.settings import NO_FEATURE, Settings
 
 PYRADIOMICS_BIN_WIDTH = 25  # what pyradiomics takes when nothing is said
@@ -40,6 +41,7 @@ class PyradiomicsBackend:
     def __init__(self, settings: Settings) -> None:
         if settings.ibsi:
             raise RequestError("pyradiomics cannot follow IBSI. Leave ibsi out of the settings, or the back end.")
+        _refuse_ibsi2(settings)
         _silence()
         self.settings = settings
         self._extractor = _GuardedExtractor(settings)
@@ -73,6 +75,14 @@ class PyradiomicsBackend:
             "numpy": np.__version__,
             "PyWavelets": pywt.__version__,
         }
+
+
+def _refuse_ibsi2(settings: Settings) -> None:
+    of_ibsi = [name for name in settings.parameters.get("imageType", {}) if name in IBSI2]
+    if of_ibsi:
+        raise RequestError(
+            f"pyradiomics has no filters of IBSI 2. Leave {', '.join(of_ibsi)} out of imageType, or the back end."
+        )
 
 
 class _GuardedExtractor(RadiomicsFeatureExtractor):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from radiofuse.names import did_you_mean
+from radiofuse.radiomics import ibsi2_rules
+from radiofuse.radiomics.ibsi2_rules import IBSI2
 from radiofuse.radiomics.setting_rules import (
     FEATURE_CLASSES,
     IMAGE_TYPES,
@@ -60,7 +62,8 @@ def _entries(where: str, entries: Mapping[str, Any], rules: Mapping[str, Rule]) 
         if key not in rules:
             yield f"{where}: {key} is unknown.{_elsewhere(key) or _meant(key, rules)}"
         elif not rules[key].admits(value):
-            yield f"{where}: {key} must be {rules[key].wants}, not {_said(value)}."
+            meant = did_you_mean(value, rules[key].names) if isinstance(value, str) else ""
+            yield f"{where}: {key} must be {rules[key].wants}, not {_said(value)}.{meant}"
 
 
 def _said(value: Any) -> str:
@@ -94,8 +97,8 @@ def _bin_contradiction(setting: Mapping[str, Any]) -> Iterator[str]:
 
 def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str]:
     where = f"imageType {name}"
-    if name not in IMAGE_TYPES:
-        yield f"{where} is unknown.{_meant(name, IMAGE_TYPES)}"
+    if name not in (*IMAGE_TYPES, *IBSI2):
+        yield f"{where} is unknown.{_meant(name, (*IMAGE_TYPES, *IBSI2))}"
         return
     if not (own is None or isinstance(own, Mapping)):
         yield f"{where} must be a mapping of settings, {{}} for none, not {own!r}."
@@ -104,7 +107,9 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
     # Known keys in the wrong place deserve another sentence than unknown ones.
     early = [key for key in own if key in PREPROCESSING]
     yield from (f"{where}: {key} acts before any filter, on all image types; move it to setting." for key in early)
-    yield from _entries(where, {key: own[key] for key in own if key not in early}, PER_IMAGE_TYPE)
+    known = ibsi2_rules.rules(name) if name in IBSI2 else PER_IMAGE_TYPE
+    yield from _entries(where, {key: own[key] for key in own if key not in early}, known)
+    yield from (f"{where}{lack}" for lack in ibsi2_rules.lacks(name, own))
     yield from (f"{where}: {problem}" for problem in _bin_contradiction(own))
     if own.get("binWidth") is not None and "binCount" not in own and setting.get("binCount") is not None:
         yield f"{where}: binWidth has no effect beside setting's binCount; give binCount: null here as well."

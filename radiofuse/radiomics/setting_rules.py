@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -57,54 +57,65 @@ class Rule:
         In words, after "must be".
     fits : callable
         Whether a value will do.
+    names : tuple of str
+        What it may be, where it is one of several names.
     """
 
     default: Any
     wants: str
     fits: Callable[[Any], bool]
+    names: tuple[str, ...] = ()
 
     def admits(self, value: object) -> bool:
         """Return whether the key may hold a value."""
         return (value is None and self.default is None) or self.fits(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number, true and false excepted."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """Return whether a value is a whole number, true and false excepted."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _number(default: Any, *, above: float = -math.inf) -> Rule:
+def number(default: Any, *, above: float = -math.inf) -> Rule:
+    """Return the rule of a number above a bound."""
     wants = "a number" if above == -math.inf else f"a number above {above:g}"
-    return Rule(default, wants, lambda value: _is_number(value) and value > above)
+    return Rule(default, wants, lambda value: is_number(value) and value > above)
 
 
-def _integer(default: Any, least: int | None = None, most: int | None = None) -> Rule:
+def integer(default: Any, least: int | None = None, most: int | None = None) -> Rule:
+    """Return the rule of a whole number within bounds."""
     bounds = [f"of at least {least}" if most is None else f"from {least} to {most}"] if least is not None else []
     low, high = (-math.inf if least is None else least), (math.inf if most is None else most)
     return Rule(
-        default, " ".join(["a whole number", *bounds]), lambda value: _is_integer(value) and low <= value <= high
+        default, " ".join(["a whole number", *bounds]), lambda value: is_integer(value) and low <= value <= high
     )
 
 
-def _switch(default: bool) -> Rule:
+def switch(default: bool) -> Rule:
+    """Return the rule of a key that is true or false."""
     return Rule(default, "true or false", lambda value: isinstance(value, bool))
 
 
-def _choice(default: str | None, names: Sequence[str]) -> Rule:
-    return Rule(default, f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
+def choice(default: str | None, names: Iterable[str]) -> Rule:
+    """Return the rule of one of several names."""
+    known = tuple(names)
+    return Rule(default, f"one of {', '.join(known)}", lambda value: isinstance(value, str) and value in known, known)
 
 
-def _numbers(default: Any, wants: str, fits: Callable[[list], bool]) -> Rule:
-    return Rule(default, wants, lambda value: isinstance(value, list) and all(map(_is_number, value)) and fits(value))
+def numbers(default: Any, wants: str, fits: Callable[[list], bool]) -> Rule:
+    """Return the rule of a list of numbers."""
+    return Rule(default, wants, lambda value: isinstance(value, list) and all(map(is_number, value)) and fits(value))
 
 
 def _is_interpolator(value: Any) -> bool:
     if value is None or isinstance(value, str):
         return value is None or value in INTERPOLATORS
-    return _is_integer(value) and value in INTERPOLATORS.values()
+    return is_integer(value) and value in INTERPOLATORS.values()
 
 
 def _is_discrete_wavelet(value: Any) -> bool:
@@ -113,74 +124,74 @@ def _is_discrete_wavelet(value: Any) -> bool:
 
 # What is done to image and region before any filter: the same for all image types.
 PREPROCESSING = {
-    "minimumROIDimensions": _integer(2, 1, 3),
-    "minimumROISize": _integer(None, 1),
-    "geometryTolerance": _number(None, above=0),
-    "correctMask": _switch(False),
-    "additionalInfo": _switch(True),
-    "label": _integer(1, 1),
-    "label_channel": _integer(0, 0),
-    "normalize": _switch(False),
-    "normalizeScale": _number(1, above=0),
-    "removeOutliers": _number(None, above=0),
-    "resampledPixelSpacing": _numbers(
+    "minimumROIDimensions": integer(2, 1, 3),
+    "minimumROISize": integer(None, 1),
+    "geometryTolerance": number(None, above=0),
+    "correctMask": switch(False),
+    "additionalInfo": switch(True),
+    "label": integer(1, 1),
+    "label_channel": integer(0, 0),
+    "normalize": switch(False),
+    "normalizeScale": number(1, above=0),
+    "removeOutliers": number(None, above=0),
+    "resampledPixelSpacing": numbers(
         None,
         "a list of three spacings in mm, x, y and z, where 0 keeps the mask's own",
         lambda value: len(value) == 3 and min(value) >= 0,
     ),
     "interpolator": Rule("sitkBSpline", f"null (no resampling) or one of {', '.join(INTERPOLATORS)}", _is_interpolator),
-    "padDistance": _integer(5, 0),
-    "preCrop": _switch(False),
-    "resegmentRange": _numbers(
+    "padDistance": integer(5, 0),
+    "preCrop": switch(False),
+    "resegmentRange": numbers(
         None,
         "a list of one number (the lowest intensity) or two (lowest and highest)",
         lambda value: 1 <= len(value) <= 2,
     ),
-    "resegmentMode": _choice("absolute", ("absolute", "relative", "sigma")),
-    "resegmentShape": _switch(False),
+    "resegmentMode": choice("absolute", ("absolute", "relative", "sigma")),
+    "resegmentShape": switch(False),
 }
 # Filters, gray levels and textures: an image type may have its own.
 PER_IMAGE_TYPE = {
-    "binWidth": _number(25, above=0),
-    "binCount": _integer(None, 1),
-    "distances": _numbers(
+    "binWidth": number(25, above=0),
+    "binCount": integer(None, 1),
+    "distances": numbers(
         [1],
         "a list of whole numbers, each of at least 1 and named once",
         lambda value: (
             value != []
-            and all(_is_integer(distance) and distance > 0 for distance in value)
+            and all(is_integer(distance) and distance > 0 for distance in value)
             and len(set(value)) == len(value)
         ),
     ),
-    "force2D": _switch(False),
-    "force2Ddimension": _integer(0, 0, 2),
-    "sigma": _numbers(
+    "force2D": switch(False),
+    "force2Ddimension": integer(0, 0, 2),
+    "sigma": numbers(
         [],
         "a list of widths in mm, each above 0 and named once",
         lambda value: all(sigma > 0 for sigma in value) and len(set(map(str, value))) == len(value),
     ),
-    "start_level": _integer(0, 0),
-    "level": _integer(1, 1),
+    "start_level": integer(0, 0),
+    "level": integer(1, 1),
     "wavelet": Rule(
         "coif1", "a discrete wavelet of PyWavelets, for instance coif1, haar, db2 or sym4", _is_discrete_wavelet
     ),
-    "gradientUseSpacing": _switch(True),
-    "lbp2DRadius": _number(1, above=0),
-    "lbp2DSamples": _integer(8, 1),
-    "lbp2DMethod": _choice("uniform", ("default", "ror", "uniform", "var")),
-    "lbp3DLevels": _integer(2, 1),
-    "lbp3DIcosphereRadius": _number(1, above=0),
-    "lbp3DIcosphereSubdivision": _integer(1, 0),
-    "voxelArrayShift": _integer(0),
-    "symmetricalGLCM": _switch(True),
-    "weightingNorm": _choice(None, ("euclidean", "manhattan", "infinity", "no_weighting")),
-    "gldm_a": _integer(0, 0),
+    "gradientUseSpacing": switch(True),
+    "lbp2DRadius": number(1, above=0),
+    "lbp2DSamples": integer(8, 1),
+    "lbp2DMethod": choice("uniform", ("default", "ror", "uniform", "var")),
+    "lbp3DLevels": integer(2, 1),
+    "lbp3DIcosphereRadius": number(1, above=0),
+    "lbp3DIcosphereSubdivision": integer(1, 0),
+    "voxelArrayShift": integer(0),
+    "symmetricalGLCM": switch(True),
+    "weightingNorm": choice(None, ("euclidean", "manhattan", "infinity", "no_weighting")),
+    "gldm_a": integer(0, 0),
 }
 VOXEL = {
-    "kernelRadius": _integer(1, 1),
-    "maskedKernel": _switch(True),
+    "kernelRadius": integer(1, 1),
+    "maskedKernel": switch(True),
     "initValue": Rule(0, "a number or .nan", lambda value: isinstance(value, Real) and not isinstance(value, bool)),
-    "voxelBatch": _integer(-1, 1),
+    "voxelBatch": integer(-1, 1),
 }
 SETTINGS = PREPROCESSING | PER_IMAGE_TYPE
 DEFAULTS = {key: rule.default for key, rule in (SETTINGS | VOXEL).items()}

@@ -1,0 +1,120 @@
+"""Laplacian of Gaussian as IBSI 2 defines it: a truncated kernel, not normalized across scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiofuse.radiomics.filters.boundaries import Box, Part, check_fits, extended
+from radiofuse.radiomics.filters.separable import convolved
+from radiofuse.radiomics.ibsi2_images import Made, Options, axes_of, written
+
+if TYPE_CHECKING:
+    from radiofuse.radiomics.image_types import Source
+
+
+def images(options: Options) -> Made:
+    """Return the image of each sigma, by name."""
+    axes = axes_of(options)
+    how = {"cutoff": options["cutoff"], "axes": axes, "boundary": options["boundary"]}
+    return {
+        f"laplacian-of-gaussian-{written(sigma)}-mm-{len(axes)}D": partial(_of_source, sigma_mm=sigma, **how)
+        for sigma in options["sigma"]
+    }
+
+
+def _of_source(source: Source, **how: Any) -> np.ndarray:
+    return log_by_ibsi(source.volume, source.region.spacing_mm, source.box, **how)
+
+
+def log_by_ibsi(
+    volume: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    box: Box,
+    *,
+    sigma_mm: float,
+    cutoff: float,
+    axes: Sequence[int],
+    boundary: str,
+) -> np.ndarray:
+    """Return the Laplacian of Gaussian of a volume in a box (IBSI L6PA).
+
+    Parameters
+    ----------
+    volume : ndarray, shape (z, y, x)
+        The image.
+    spacing_mm : tuple of float
+        Distance between voxel centers along z, y, x.
+    box : tuple of slice
+        Where the result is wanted.
+    sigma_mm : float
+        Standard deviation of the Gaussian.
+    cutoff : float
+        Standard deviations after which the kernel ends.
+    axes : sequence of int
+        All three, or the two of a slice.
+    boundary : str
+        What lies beyond the volume: ``mirror``, ``nearest``, ``periodic`` or ``zero``.
+
+    Returns
+    -------
+    ndarray of float64, shape of the box
+
+    Raises
+    ------
+    ImageError
+        ``image_too_small``, if sigma is longer than the volume along an axis.
+
+    Notes
+    -----
+    Second derivatives are per voxel, so that values are (spacing / sigma)² of those of pyradiomics' ``LoG``, which are
+    multiplied by sigma² in mm². Where voxels are longer along one axis than along another, distances in the kernel are
+    in mm and the derivatives per squared geometric mean of the spacings; IBSI defines equal spacings alone.
+
+    References
+    ----------
+    A. Depeursinge et al., "Standardised convolutional filtering for radiomics", arXiv:2006.05470, section 3.2.
+
+    Examples
+    --------
+    >>> point = np.zeros((9, 9, 9))
+    >>> point[4, 4, 4] = 1
+    >>> how = {"sigma_mm": 2.0, "cutoff": 4, "axes": (2, 1, 0), "boundary": "zero"}
+    >>> center = log_by_ibsi(point, (2.0, 2.0, 2.0), (slice(4, 5),) * 3, **how)
+    >>> bool(np.isclose(center, -3 / (2 * np.pi) ** 1.5).all())
+    True
+    """
+    spacing = {axis: spacing_mm[axis] for axis in axes}
+    lines = {axis: _line(sigma_mm / spacing[axis], cutoff) for axis in axes}
+    _check(volume.shape, spacing, sigma_mm)
+    unit = math.prod(spacing.values()) ** (2 / len(axes))
+    reach = [len(lines[axis][0]) // 2 if axis in lines else 0 for axis in range(3)]
+    block = extended(Part.whole(volume), box, reach, boundary)
+    curved: np.ndarray | None = None  # what has had its second derivative already
+    for axis in axes:
+        smooth, second = lines[axis]
+        if curved is not None:
+            curved = convolved(curved, smooth, axis)
+        bent = convolved(block, second * (unit / spacing[axis] ** 2), axis)
+        curved = bent if curved is None else curved + bent
+        if axis != axes[-1]:
+            block = convolved(block, smooth, axis)
+    return curved
+
+
+def _line(sigma: float, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a Gaussian and its second derivative, cut after ``cutoff`` standard deviations; sigma in voxels."""
+    reach = math.floor(cutoff * sigma + 0.5)
+    squares = np.arange(-reach, reach + 1) ** 2
+    gaussian = np.exp(-squares / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
+    return gaussian, (squares / sigma**4 - 1 / sigma**2) * gaussian
+
+
+def _check(shape: tuple[int, ...], spacing: dict[int, float], sigma_mm: float) -> None:
+    for axis, spacing_mm in spacing.items():
+        needed = math.ceil(sigma_mm / spacing_mm) + 1
+        check_fits(f"A sigma of {sigma_mm:g} mm", needed, shape, [axis])

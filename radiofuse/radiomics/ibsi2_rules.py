@@ -1,0 +1,90 @@
+"""Image types of IBSI 2 in a parameter file: what each may be told, and what holds when it is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from radiofuse.radiomics.filters.boundaries import BOUNDARIES
+from radiofuse.radiomics.setting_rules import (
+    PER_IMAGE_TYPE,
+    Rule,
+    choice,
+    integer,
+    is_integer,
+    is_number,
+    number,
+    numbers,
+)
+
+# What textures of a filtered image read; the other keys of an image type are of pyradiomics' filters.
+OF_TEXTURES = (
+    "binWidth binCount distances force2D force2Ddimension voxelArrayShift symmetricalGLCM weightingNorm gldm_a".split()
+)
+
+_BOUNDARY = choice("mirror", tuple(BOUNDARIES))
+_DIMENSIONS = integer(None, 2, 3)
+_WIDTHS = numbers(
+    [],
+    "a list of widths in mm, each above 0 and named once",
+    lambda value: all(one > 0 for one in value) and _once(value),
+)
+
+
+def _once(value: list) -> bool:
+    # 3 and 3.0 are one number, lists cannot stand in a set.
+    return len({one if is_number(one) else str(one) for one in value}) == len(value)
+
+
+def _list_of(wants: str, fits: Callable[[Any], bool]) -> Rule:
+    return Rule(
+        [],
+        f"a list of {wants}, each named once",
+        lambda value: isinstance(value, list) and all(map(fits, value)) and _once(value),
+    )
+
+
+IBSI2: dict[str, dict[str, Rule]] = {
+    "Mean": {
+        "support": _list_of(
+            "odd whole numbers of voxels, of at least 3",
+            lambda value: is_integer(value) and value >= 3 and value % 2 == 1,
+        ),
+        "dimensions": _DIMENSIONS,
+        "boundary": _BOUNDARY,
+    },
+    "LaplacianOfGaussian": {
+        "sigma": _WIDTHS,
+        "cutoff": number(4, above=0),
+        "dimensions": _DIMENSIONS,
+        "boundary": _BOUNDARY,
+    },
+}
+# Without which an image type is none: the key, and what to write.
+NEEDED = {
+    "Mean": {"support": "{support: [5]}, in voxels"},
+    "LaplacianOfGaussian": {"sigma": "{sigma: [1, 3]}, in mm"},
+}
+
+
+def rules(name: str) -> dict[str, Rule]:
+    """Return every key that an image type of IBSI 2 may have."""
+    return IBSI2[name] | {key: PER_IMAGE_TYPE[key] for key in OF_TEXTURES}
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """Return what holds for an image type's own keys; empty for pyradiomics' image types.
+
+    Examples
+    --------
+    >>> defaults("Mean"), defaults("Original")
+    ({'support': [], 'dimensions': None, 'boundary': 'mirror'}, {})
+    """
+    return {key: rule.default for key, rule in IBSI2.get(name, {}).items()}
+
+
+def lacks(name: str, own: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an image type of IBSI 2 cannot do without and does not have."""
+    for key, example in NEEDED.get(name, {}).items():
+        if own.get(key) in (None, []):
+            yield f" has no {key}; give it as {example}."
