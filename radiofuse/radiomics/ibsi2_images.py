@@ -19,6 +19,8 @@ Made = dict[str, Callable[["Source"], np.ndarray]]
 # Paths, since their libraries are slow to import and most extractions need none of them.
 IMAGES = {
     "Mean": "radiofuse.radiomics.filters.mean:images",
+    "Laws": "radiofuse.radiomics.filters.laws:images",
+    "SeparableWavelet": "radiofuse.radiomics.filters.separable_wavelet:images",
     "LaplacianOfGaussian": "radiofuse.radiomics.filters.truncated_log:images",
 }
 

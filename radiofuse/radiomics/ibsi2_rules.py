@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from radiofuse.radiomics.filters.boundaries import BOUNDARIES
@@ -15,6 +17,7 @@ from radiofuse.radiomics.setting_rules import (
     is_number,
     number,
     numbers,
+    switch,
 )
 
 # What textures of a filtered image read; the other keys of an image type are of pyradiomics' filters.
@@ -22,7 +25,20 @@ OF_TEXTURES = (
     "binWidth binCount distances force2D force2Ddimension voxelArrayShift symmetricalGLCM weightingNorm gldm_a".split()
 )
 
+# Laws' kernels, of which each is divided by its length: level, edge, spot, wave, ripple.
+LAWS = {
+    "L5": (1, 4, 6, 4, 1),
+    "E5": (-1, -2, 0, 2, 1),
+    "S5": (-1, 0, 2, 0, -1),
+    "W5": (-1, 2, 0, -2, 1),
+    "R5": (1, -4, 6, -4, 1),
+    "L3": (1, 2, 1),
+    "E3": (-1, 0, 1),
+    "S3": (-1, 2, -1),
+}
+
 _BOUNDARY = choice("mirror", tuple(BOUNDARIES))
+_POOLING = ("max", "mean")
 _DIMENSIONS = integer(None, 2, 3)
 _WIDTHS = numbers(
     [],
@@ -44,6 +60,14 @@ def _list_of(wants: str, fits: Callable[[Any], bool]) -> Rule:
     )
 
 
+_LEVELS = Rule(
+    [1],
+    "a list of levels, whole numbers of at least 1, each named once",
+    lambda value: (
+        isinstance(value, list) and value != [] and all(is_integer(one) and one > 0 for one in value) and _once(value)
+    ),
+)
+
 IBSI2: dict[str, dict[str, Rule]] = {
     "Mean": {
         "support": _list_of(
@@ -51,6 +75,27 @@ IBSI2: dict[str, dict[str, Rule]] = {
             lambda value: is_integer(value) and value >= 3 and value % 2 == 1,
         ),
         "dimensions": _DIMENSIONS,
+        "boundary": _BOUNDARY,
+    },
+    "Laws": {
+        "kernels": _list_of(
+            f"two or three kernels each, as L5E5 or L5E5E5, of {', '.join(LAWS)}",
+            lambda value: isinstance(value, str) and re.fullmatch(f"({'|'.join(LAWS)}){{2,3}}", value) is not None,
+        ),
+        "rotationInvariance": switch(False),
+        "pooling": choice("max", _POOLING),
+        "energyDistance": integer(None, 1),
+        "boundary": _BOUNDARY,
+    },
+    "SeparableWavelet": {
+        "wavelet": replace(PER_IMAGE_TYPE["wavelet"], default=""),
+        "subbands": _list_of(
+            "sub-bands as LLH, for two-dimensional wavelets as LH",
+            lambda value: isinstance(value, str) and re.fullmatch("[LH]{2,3}", value) is not None,
+        ),
+        "level": _LEVELS,
+        "rotationInvariance": switch(False),
+        "pooling": choice("mean", _POOLING),
         "boundary": _BOUNDARY,
     },
     "LaplacianOfGaussian": {
@@ -63,6 +108,11 @@ IBSI2: dict[str, dict[str, Rule]] = {
 # Without which an image type is none: the key, and what to write.
 NEEDED = {
     "Mean": {"support": "{support: [5]}, in voxels"},
+    "Laws": {"kernels": "{kernels: [L5E5E5]}, or of two kernels to filter slice by slice"},
+    "SeparableWavelet": {
+        "wavelet": "{wavelet: db3}, a discrete wavelet of PyWavelets",
+        "subbands": "{subbands: [LLH]}, or of two letters to filter slice by slice",
+    },
     "LaplacianOfGaussian": {"sigma": "{sigma: [1, 3]}, in mm"},
 }
 
@@ -86,5 +136,5 @@ def defaults(name: str) -> dict[str, Any]:
 def lacks(name: str, own: Mapping[str, Any]) -> Iterator[str]:
     """Yield what an image type of IBSI 2 cannot do without and does not have."""
     for key, example in NEEDED.get(name, {}).items():
-        if own.get(key) in (None, []):
+        if own.get(key) in (None, [], ""):
             yield f" has no {key}; give it as {example}."
