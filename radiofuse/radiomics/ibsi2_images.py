@@ -20,6 +20,10 @@ Made = dict[str, Callable[["Source"], np.ndarray]]
 IMAGES = {
     "Mean": "radiofuse.radiomics.filters.mean:images",
     "Laws": "radiofuse.radiomics.filters.laws:images",
+    "Gabor": "radiofuse.radiomics.filters.gabor:images",
+    "Simoncelli": "radiofuse.radiomics.filters.simoncelli:images",
+    "RieszLaplacianOfGaussian": "radiofuse.radiomics.filters.riesz:log_images",
+    "RieszSimoncelli": "radiofuse.radiomics.filters.riesz:simoncelli_images",
     "SeparableWavelet": "radiofuse.radiomics.filters.separable_wavelet:images",
     "LaplacianOfGaussian": "radiofuse.radiomics.filters.truncated_log:images",
 }

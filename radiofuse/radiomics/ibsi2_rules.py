@@ -87,6 +87,20 @@ IBSI2: dict[str, dict[str, Rule]] = {
         "energyDistance": integer(None, 1),
         "boundary": _BOUNDARY,
     },
+    "Gabor": {
+        "sigma": _WIDTHS,
+        "wavelength": _WIDTHS,
+        "aspect": number(1, above=0),
+        "angle": number(0),
+        "rotationStep": Rule(
+            None,
+            "a number of degrees of which 360 are a multiple",
+            lambda value: is_number(value) and 0 < value <= 360 and abs(360 / value - round(360 / value)) < 1e-9,
+        ),
+        "orthogonalPlanes": switch(False),
+        "pooling": choice("mean", _POOLING),
+        "boundary": _BOUNDARY,
+    },
     "SeparableWavelet": {
         "wavelet": replace(PER_IMAGE_TYPE["wavelet"], default=""),
         "subbands": _list_of(
@@ -105,9 +119,30 @@ IBSI2: dict[str, dict[str, Rule]] = {
         "boundary": _BOUNDARY,
     },
 }
+_RIESZ = {
+    "order": _list_of(
+        "orders of two or three whole numbers, along x, y, z, that add up to 1 to 4",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) in (2, 3)
+            and all(is_integer(one) and one >= 0 for one in value)
+            and 1 <= sum(value) <= 4
+        ),
+    ),
+    "alignmentSigma": number(None, above=0),
+    "boundary": _BOUNDARY,
+}
+IBSI2 |= {
+    "Simoncelli": {"level": _LEVELS, "dimensions": _DIMENSIONS, "boundary": choice("periodic", tuple(BOUNDARIES))},
+    "RieszLaplacianOfGaussian": {"sigma": _WIDTHS, "cutoff": number(4, above=0), **_RIESZ},
+    "RieszSimoncelli": {"level": _LEVELS, **_RIESZ},
+}
 # Without which an image type is none: the key, and what to write.
 NEEDED = {
     "Mean": {"support": "{support: [5]}, in voxels"},
+    "Gabor": {"sigma": "{sigma: [5]}, in mm", "wavelength": "{wavelength: [2]}, in mm"},
+    "RieszLaplacianOfGaussian": {"sigma": "{sigma: [3]}, in mm", "order": "{order: [[1, 0, 0]]}"},
+    "RieszSimoncelli": {"order": "{order: [[1, 0, 0]]}"},
     "Laws": {"kernels": "{kernels: [L5E5E5]}, or of two kernels to filter slice by slice"},
     "SeparableWavelet": {
         "wavelet": "{wavelet: db3}, a discrete wavelet of PyWavelets",

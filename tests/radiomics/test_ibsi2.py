@@ -47,11 +47,16 @@ def test_a_response_map_within_tolerance(data_dir, map_id):
     folder = data_dir / "ibsi/ibsi_2_reference/reference_response_maps"
     expected = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"{map_id}-ValidCRM.nii.gz")))
     found = response(phantom(data_dir, MAPS[map_id]["phantom"]), MAPS[map_id]["imageType"])
+    assert len(MAPS) == len(list(folder.iterdir())) == 33
     assert np.abs(found - expected).max() <= TOLERANCE * np.ptp(expected)
 
 
+# One of each filter, with each boundary.
+IN_A_BOX = ["1_a_2", "2_b", "3_b_3", "4_a_1", "6_a_2", "7_a_2", "8_a_1", "9_b_1"]
+
+
 @pytest.mark.data
-@pytest.mark.parametrize("map_id", MAPS)
+@pytest.mark.parametrize("map_id", IN_A_BOX)
 def test_a_box_holds_what_the_whole_map_holds_there(data_dir, map_id):
     image, image_type = phantom(data_dir, MAPS[map_id]["phantom"]), MAPS[map_id]["imageType"]
     box = (slice(0, 9), slice(40, 64), slice(20, 45))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from radiofuse.radiomics.filters.separable import convolved
 from radiofuse.radiomics.ibsi2_images import Made, Options, axes_of, written
 
 if TYPE_CHECKING:
+    from radiofuse.radiomics.filters.fourier import Frequencies
     from radiofuse.radiomics.image_types import Source
 
 
@@ -88,10 +89,9 @@ def log_by_ibsi(
     >>> bool(np.isclose(center, -3 / (2 * np.pi) ** 1.5).all())
     True
     """
-    spacing = {axis: spacing_mm[axis] for axis in axes}
-    lines = {axis: _line(sigma_mm / spacing[axis], cutoff) for axis in axes}
-    _check(volume.shape, spacing, sigma_mm)
-    unit = math.prod(spacing.values()) ** (2 / len(axes))
+    check_sigma(volume.shape, spacing_mm, axes, sigma_mm)
+    lines = {axis: line(sigma_mm / spacing_mm[axis], cutoff) for axis in axes}
+    per_voxel = dict(zip(axes, _per_voxel([spacing_mm[axis] for axis in axes]), strict=True))
     reach = [len(lines[axis][0]) // 2 if axis in lines else 0 for axis in range(3)]
     block = extended(Part.whole(volume), box, reach, boundary)
     curved: np.ndarray | None = None  # what has had its second derivative already
@@ -99,14 +99,14 @@ def log_by_ibsi(
         smooth, second = lines[axis]
         if curved is not None:
             curved = convolved(curved, smooth, axis)
-        bent = convolved(block, second * (unit / spacing[axis] ** 2), axis)
+        bent = convolved(block, second * per_voxel[axis], axis)
         curved = bent if curved is None else curved + bent
         if axis != axes[-1]:
             block = convolved(block, smooth, axis)
     return curved
 
 
-def _line(sigma: float, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
+def line(sigma: float, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
     """Return a Gaussian and its second derivative, cut after ``cutoff`` standard deviations; sigma in voxels."""
     reach = math.floor(cutoff * sigma + 0.5)
     squares = np.arange(-reach, reach + 1) ** 2
@@ -114,7 +114,40 @@ def _line(sigma: float, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
     return gaussian, (squares / sigma**4 - 1 / sigma**2) * gaussian
 
 
-def _check(shape: tuple[int, ...], spacing: dict[int, float], sigma_mm: float) -> None:
-    for axis, spacing_mm in spacing.items():
-        needed = math.ceil(sigma_mm / spacing_mm) + 1
-        check_fits(f"A sigma of {sigma_mm:g} mm", needed, shape, [axis])
+def spectrum(
+    frequencies: Frequencies, lines: Sequence[tuple[np.ndarray, np.ndarray]], spacing_mm: Sequence[float]
+) -> np.ndarray:
+    """Return the Fourier transform of the kernel whose Gaussians and second derivatives are given along each axis."""
+    smooth, second = (
+        [_of_line(cycles, kernels[which]) for cycles, kernels in zip(frequencies.cycles, lines, strict=True)]
+        for which in (0, 1)
+    )
+    terms = [
+        per_voxel * math.prod([*smooth[:axis], second[axis], *smooth[axis + 1 :]])
+        for axis, per_voxel in enumerate(_per_voxel(spacing_mm))
+    ]
+    return reduce(np.add, terms)
+
+
+def _of_line(cycles: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return the Fourier transform of a symmetric kernel."""
+    places = np.arange(len(kernel)) - len(kernel) // 2
+    return np.cos(2 * np.pi * cycles[..., None] * places) @ kernel
+
+
+def _per_voxel(spacing_mm: Sequence[float]) -> list[float]:
+    """Return what second derivatives along each axis are multiplied by: 1 where the spacings are equal."""
+    unit = math.prod(spacing_mm) ** (2 / len(spacing_mm))
+    return [unit / spacing**2 for spacing in spacing_mm]
+
+
+def check_sigma(shape: Sequence[int], spacing_mm: Sequence[float], axes: Sequence[int], sigma_mm: float) -> None:
+    """Refuse a sigma that is longer than the volume along an axis.
+
+    Raises
+    ------
+    ImageError
+        ``image_too_small``.
+    """
+    for axis in axes:
+        check_fits(f"A sigma of {sigma_mm:g} mm", math.ceil(sigma_mm / spacing_mm[axis]) + 1, shape, [axis])
