@@ -20,6 +20,8 @@ FEATURE_ERROR_CODES: dict[str, str] = {
     "no_intensity_scale": "The image is zero everywhere, so a filter that scales by its maximum has none.",
     "no_neighbors": "The region's box is too small for the distances at which neighbors are looked for.",
     "too_many_neighbors": "The distances at which neighbors are looked for reach more voxels than can be counted.",
+    "not_whole_numbers": "An intensity-volume histogram without bins was asked of intensities with fractions.",
+    "roi_too_large": "The region's box is too large for the sums over all pairs of its voxels.",
     "roi_not_flat": "Two-dimensional shape was asked of a region thicker than one voxel.",
 }
 

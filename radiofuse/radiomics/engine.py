@@ -11,10 +11,11 @@ import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
 from radiofuse.radiomics import image_types
-from radiofuse.radiomics.classes import shape, shape2d
+from radiofuse.radiomics.classes import intensity_volume_histogram, local_intensity, morphology, shape, shape2d
 from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.diagnostics import general_info
-from radiofuse.radiomics.parameters import ImageType, resolve
+from radiofuse.radiomics.ibsi_names import ORIGINAL_CLASSES
+from radiofuse.radiomics.parameters import ImageType, Plan, resolve
 from radiofuse.radiomics.preprocessing import Prepared, check_finite, prepare, prepare_each
 from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.settings import NO_FEATURE, Settings
@@ -23,7 +24,9 @@ from radiofuse.radiomics.textures import features as class_features
 
 # Raised by hand when a value can change: stored features of an older number are computed again.
 ENGINE_VERSION = 1
+IBSI_VERSION = 2  # of what ``ibsi: true`` alone changes
 SHAPE_CLASSES = ("shape", "shape2D")
+ONCE = (*SHAPE_CLASSES, *ORIGINAL_CLASSES)  # on the original image, whatever image types there are
 KEPT_SHAPES = 4  # regions: the modalities of a patient mostly share one mask, and shape is costly
 
 
@@ -64,7 +67,7 @@ class Engine:
 
     def feature_names(self) -> list[str]:
         """Return the names of the features in the order ``compute`` gives them."""
-        shapes = [f"original_{of}_{name}" for of in SHAPE_CLASSES for name in self._plan.classes.get(of, ())]
+        shapes = [f"original_{of}_{name}" for of in ONCE for name in self._plan.classes.get(of, ())]
         images = [
             image
             for image_type in self._plan.image_types
@@ -116,19 +119,21 @@ class Engine:
         """Return the features of regions that share the first one's image."""
         for pair in prepared:
             check_finite(pair)
-        per_region = [self._shape_features(pair.shape_region) for pair in prepared]
+        per_region = [self._shape_features(pair.shape_region) | self._original_features(pair) for pair in prepared]
         around = Region.around([pair.region for pair in prepared])
         source = image_types.Source(prepared[0].array, around, self.settings.wavelet_subbands)
         for image_type in self._plan.image_types:
             for name, values in image_types.filtered(source, image_type):
                 for features, pair in zip(per_region, prepared, strict=True):
                     inside = values[pair.region.within(around)][pair.region.mask.view(bool)]
-                    features |= self._textures(inside, pair.region, image_type, name)
+                    features |= self._textures(inside, pair, image_type, name)
         return per_region
 
-    def _textures(self, inside: np.ndarray, region: Region, image_type: ImageType, name: str) -> dict[str, float]:
+    def _textures(self, inside: np.ndarray, pair: Prepared, image_type: ImageType, name: str) -> dict[str, float]:
         classes = self._texture_classes
-        textured = TexturedRegion(inside, region, image_type.texture, tuple(classes), name, self._plan.ibsi)
+        textured = TexturedRegion(
+            inside, pair.region, image_type.texture, tuple(classes), name, self._plan.ibsi, pair.shape_region
+        )
         return {f"{name}_{feature}": value for feature, value in class_features(textured, classes).items()}
 
     def _shape_features(self, region: Region) -> dict[str, float]:
@@ -150,16 +155,45 @@ class Engine:
             features |= {f"original_shape2D_{name}": value for name, value in flat.items()}
         return features
 
+    def _original_features(self, pair: Prepared) -> dict[str, float]:
+        """Return the features of IBSI's classes that read the original image: its intensities and their places."""
+        features = {
+            of: _ORIGINAL[of](pair, names, self._plan)
+            for of in ORIGINAL_CLASSES
+            if (names := self._plan.classes.get(of))
+        }
+        return {f"original_{of}_{name}": value for of, values in features.items() for name, value in values.items()}
+
     @property
     def _texture_classes(self) -> dict[str, tuple[str, ...]]:
-        return {of: names for of, names in self._plan.classes.items() if of not in SHAPE_CLASSES}
+        return {of: names for of, names in self._plan.classes.items() if of not in ONCE}
 
     def versions(self) -> dict[str, str]:
         """Return the engine and the libraries whose version can move a number."""
         return {
-            "engine": f"radiofuse {ENGINE_VERSION}",
+            "engine": f"radiofuse {ENGINE_VERSION}" + (f", IBSI {IBSI_VERSION}" if self._plan.ibsi else ""),
             "SimpleITK": sitk.Version_VersionString(),
             "numpy": np.__version__,
             "scipy": version("scipy"),
             "PyWavelets": version("PyWavelets"),
         }
+
+
+def _morphology(pair: Prepared, names: Sequence[str], plan: Plan) -> dict[str, float]:
+    return morphology.features(pair.shape_region, pair.region, pair.array, names)
+
+
+def _local_intensity(pair: Prepared, names: Sequence[str], plan: Plan) -> dict[str, float]:
+    return local_intensity.features(pair.array, pair.region, names)
+
+
+def _volume_histogram(pair: Prepared, names: Sequence[str], plan: Plan) -> dict[str, float]:
+    inside = pair.array[pair.region.box][pair.region.mask.view(bool)]
+    return intensity_volume_histogram.features(inside, names, plan.histogram_steps)
+
+
+_ORIGINAL = {
+    "morphology": _morphology,
+    "local-intensity": _local_intensity,
+    "intensity-volume-histogram": _volume_histogram,
+}

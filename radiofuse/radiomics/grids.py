@@ -54,8 +54,8 @@ def resampled(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tuple
     on_grid.SetOutputDirection(roi.GetDirection())
     on_grid.SetOutputOrigin(origin)
     on_grid.SetSize(size)
-    on_grid.SetInterpolator(_interpolator(steps.interpolator))
-    _check_splines(image, steps)
+    on_grid.SetInterpolator(interpolator(steps.interpolator))
+    check_splines(image, steps)
     # One filter for both, so that image and mask cannot come to lie on two grids.
     new_image = on_grid.Execute(image)
     on_grid.SetInterpolator(sitk.sitkNearestNeighbor)
@@ -75,11 +75,12 @@ def _new_grid(
     return first, (last - first + 1).astype(int).tolist()
 
 
-def _interpolator(name: str | int) -> int:
+def interpolator(name: str | int) -> int:
+    """Return SimpleITK's number of an interpolator that a file names."""
     return getattr(sitk, name) if isinstance(name, str) else name
 
 
-def _check_splines(image: sitk.Image, steps: Preprocessing) -> None:
+def check_splines(image: sitk.Image, steps: Preprocessing) -> None:
     """Refuse B-splines on an axis of two voxels: ITK then reads beside its memory, another value on every run."""
     if steps.interpolator in ("sitkBSpline", sitk.sitkBSpline) and 2 in image.GetSize():
         raise ImageError(

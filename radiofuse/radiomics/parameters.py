@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from radiofuse.radiomics import ibsi2_rules
+from radiofuse.radiomics.classes.intensity_volume_histogram import Steps
+from radiofuse.radiomics.ibsi_names import complete_classes
 from radiofuse.radiomics.setting_rules import DEFAULTS, FEATURE_CLASSES, deprecated_features, feature_names
 from radiofuse.radiomics.settings import Settings
 
@@ -37,6 +39,13 @@ class Preprocessing:
         Carry a mask of another grid to the image's; what counts as another grid (None: ITK's tolerance).
     force2d, force2d_dimension
         The plane of two-dimensional shape.
+    round_intensities : bool
+        Round intensities to whole numbers once they are interpolated. This and what follows serves IBSI alone.
+    mask_threshold : float
+        The share of an interpolated voxel that the mask must cover.
+    outlier_sigma : float or None
+        Leave out intensities more standard deviations than this from the mean, both of those that
+        ``resegment_range`` leaves.
     """
 
     normalize: bool
@@ -56,6 +65,9 @@ class Preprocessing:
     geometry_tolerance: float | None
     force2d: bool
     force2d_dimension: int
+    round_intensities: bool = False
+    mask_threshold: float = 0.5
+    outlier_sigma: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,8 @@ class TextureSetting:
         The axis (z, y, x) across which there are no neighbors; None: all 26.
     lower : float or None
         Intensity where the first bin starts; None: the region's minimum decides.
+    slice_axis : int
+        The axis (z, y, x) across which slices lie, for IBSI's classes in 2-D and 2.5-D.
     """
 
     bin_width: float = 25
@@ -90,6 +104,7 @@ class TextureSetting:
     voxel_array_shift: int = 0
     flat_axis: int | None = None
     lower: float | None = None
+    slice_axis: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +150,8 @@ class Plan:
     voxel_wise : VoxelWise
     ibsi : bool
         Follow IBSI where pyradiomics departs from it.
+    histogram_steps : Steps
+        Of the intensity-volume histogram.
     """
 
     preprocessing: Preprocessing
@@ -142,6 +159,7 @@ class Plan:
     classes: dict[str, tuple[str, ...]] = field(hash=False)
     voxel_wise: VoxelWise
     ibsi: bool = False
+    histogram_steps: Steps = Steps()
 
 
 def resolve(settings: Settings) -> Plan:
@@ -171,18 +189,21 @@ def resolve(settings: Settings) -> Plan:
     general = DEFAULTS | (parts.get("setting") or {}) | (parts.get("voxelSetting") or {})
     types = parts.get("imageType") or {"Original": {}}
     return Plan(
-        preprocessing=_preprocessing(general),
+        preprocessing=_preprocessing(general, settings),
         image_types=tuple(
             _image_type(name, general | ibsi2_rules.defaults(name) | (own or {}), settings.ibsi)
             for name, own in types.items()
         ),
-        classes=_classes(parts.get("featureClass"), general["force2D"]),
+        classes=complete_classes()
+        if settings.ibsi1_complete
+        else _classes(parts.get("featureClass"), general["force2D"]),
+        histogram_steps=_histogram_steps(general, settings),
         voxel_wise=VoxelWise(general["kernelRadius"], general["maskedKernel"], general["initValue"]),
         ibsi=settings.ibsi,
     )
 
 
-def _preprocessing(general: Mapping[str, Any]) -> Preprocessing:
+def _preprocessing(general: Mapping[str, Any], settings: Settings) -> Preprocessing:
     # pyradiomics takes ``interpolator: null`` for "do not resample".
     resampled = general["resampledPixelSpacing"] if general["interpolator"] is not None else None
     return Preprocessing(
@@ -203,7 +224,16 @@ def _preprocessing(general: Mapping[str, Any]) -> Preprocessing:
         geometry_tolerance=general["geometryTolerance"],
         force2d=general["force2D"],
         force2d_dimension=general["force2Ddimension"],
+        round_intensities=settings.round_intensities,
+        mask_threshold=settings.mask_threshold,
+        outlier_sigma=settings.outlier_sigma,
     )
+
+
+def _histogram_steps(general: Mapping[str, Any], settings: Settings) -> Steps:
+    bounds = general["resegmentRange"] if general["resegmentMode"] == "absolute" else None
+    ends = (min(bounds), max(bounds)) if bounds is not None and len(bounds) == 2 else None
+    return Steps(settings.ivh_bin_width, settings.ivh_bin_count, ends)
 
 
 def _image_type(name: str, options: dict[str, Any], ibsi: bool) -> ImageType:
@@ -217,6 +247,7 @@ def _image_type(name: str, options: dict[str, Any], ibsi: bool) -> ImageType:
         voxel_array_shift=options["voxelArrayShift"],
         flat_axis=options["force2Ddimension"] if options["force2D"] else None,
         lower=_first_bin(options) if ibsi and name == "Original" else None,
+        slice_axis=options["force2Ddimension"],
     )
     return ImageType(name, options, texture)
 

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.radiomics.grids import as_image, channel, cut_images, joined, on_grid_of, resampled
+from radiofuse.radiomics.ibsi_grids import interpolated_image, interpolated_mask
 from radiofuse.radiomics.normalization import normalized
 from radiofuse.radiomics.parameters import Plan, Preprocessing
 from radiofuse.radiomics.region import Region
@@ -100,12 +101,24 @@ def prepare_each(image: sitk.Image, rois: Sequence[sitk.Image], plan: Plan) -> l
     steps = plan.preprocessing
     # A view where nothing changes: the image is not copied, and owns the voxels.
     voxels = normalized(image, steps) if steps.normalize else sitk.GetArrayViewFromImage(image)
-    if steps.resampled_spacing_mm is not None:
+    if steps.resampled_spacing_mm is not None and plan.ibsi:
+        placed = _interpolated(as_image(voxels, image) if steps.normalize else image, rois, steps)
+    elif steps.resampled_spacing_mm is not None:
         source = as_image(voxels, image) if steps.normalize else image
         placed = [_of(*resampled(source, channel(roi, steps), steps), resampled=True) for roi in rois]
     else:
         placed = [_of(image, *on_grid_of(image, channel(roi, steps), steps), array=voxels) for roi in rois]
     return [_finished(pair, plan) for pair in placed]
+
+
+def _interpolated(image: sitk.Image, rois: Sequence[sitk.Image], steps: Preprocessing) -> list[Prepared]:
+    """Return image and regions on IBSI's grid; the image is interpolated once, whole, and shared."""
+    on_image = [on_grid_of(image, channel(roi, steps), steps) for roi in rois]
+    grid = interpolated_image(image, steps)
+    voxels = sitk.GetArrayViewFromImage(grid)
+    return [
+        _of(grid, interpolated_mask(roi, steps), corrected, array=voxels, resampled=True) for roi, corrected in on_image
+    ]
 
 
 def _of(
@@ -127,7 +140,9 @@ def _finished(placed: Prepared, plan: Plan) -> Prepared:
     check_size(placed.region, steps)
     if steps.pre_crop and not placed.resampled:  # resampling has cut the image already
         placed = _cut(placed, steps.pad_distance)
-    return placed if steps.resegment_range is None else _resegmented(placed, plan)
+    if steps.resegment_range is None and steps.outlier_sigma is None:
+        return placed
+    return _resegmented(placed, plan)
 
 
 def check_finite(prepared: Prepared) -> None:
@@ -197,9 +212,8 @@ def _resegmented(prepared: Prepared, plan: Plan) -> Prepared:
     if n_left < SMALLEST_REGION:
         raise ImageError(
             "empty_after_resegmentation",
-            f"resegmentRange {list(steps.resegment_range)} ({steps.resegment_mode}) leaves {n_left} of "
-            f"the region's {len(values):,} voxels, whose intensities lie from {values.min():g} to {values.max():g}. "
-            "Widen the range.",
+            f"{_said(steps)} leaves {n_left} of the region's {len(values):,} voxels, whose intensities lie from "
+            f"{values.min():g} to {values.max():g}. Widen the range.",
         )
     mask = np.zeros_like(inside)
     mask[inside] = in_range
@@ -212,21 +226,37 @@ def _resegmented(prepared: Prepared, plan: Plan) -> Prepared:
 
 
 def _in_range(values: np.ndarray, steps: Preprocessing) -> np.ndarray:
-    """Return which values lie within the closed range.
+    """Return which values lie within the closed range and, of these, are no outliers.
 
     The bounds keep the type of a floating image, as pyradiomics' do. Whole numbers are compared as float64: twice the
     highest intensity of an 8-bit image would wrap around in its own type.
     """
     values = values.astype(float) if values.dtype.kind in "iu" else values
-    bounds = steps.resegment_range
+    inside = np.ones(len(values), bool)
+    if steps.resegment_range is not None:
+        bounds = _bounds(values, steps)
+        inside = values >= bounds[0]
+        inside = inside if len(bounds) == 1 else inside & (values <= bounds[1])
+    if steps.outlier_sigma is not None and inside.any():
+        kept = values[inside]  # IBSI's configuration E: outliers are those of the intensities that the range leaves
+        inside &= np.abs(values - kept.mean()) <= steps.outlier_sigma * kept.std()
+    return inside
+
+
+def _bounds(values: np.ndarray, steps: Preprocessing) -> Sequence[float]:
     if steps.resegment_mode == "relative":
         highest = values.max()
-        bounds = [highest * bound for bound in bounds]
-    elif steps.resegment_mode == "sigma":
+        return [highest * bound for bound in steps.resegment_range]
+    if steps.resegment_mode == "sigma":
         mean, deviation = values.mean(), values.std()
-        bounds = [mean + deviation * bound for bound in bounds]
-    above = values >= bounds[0]
-    return above if len(bounds) == 1 else above & (values <= bounds[1])
+        return [mean + deviation * bound for bound in steps.resegment_range]
+    return steps.resegment_range
+
+
+def _said(steps: Preprocessing) -> str:
+    asked = [f"resegmentRange {list(steps.resegment_range)} ({steps.resegment_mode})"] if steps.resegment_range else []
+    asked += [f"outlier_sigma {steps.outlier_sigma:g}"] if steps.outlier_sigma is not None else []
+    return " and ".join(asked)
 
 
 def _within(whole: Region, decides: np.ndarray, mask: np.ndarray) -> Region:

@@ -9,6 +9,8 @@ from typing import Any
 from radiofuse.names import did_you_mean
 from radiofuse.radiomics import ibsi2_rules
 from radiofuse.radiomics.ibsi2_rules import IBSI2
+from radiofuse.radiomics.ibsi_names import IBSI_CLASSES
+from radiofuse.radiomics.ibsi_rules import ibsi_problems
 from radiofuse.radiomics.setting_rules import (
     FEATURE_CLASSES,
     IMAGE_TYPES,
@@ -17,7 +19,11 @@ from radiofuse.radiomics.setting_rules import (
     SETTINGS,
     VOXEL,
     Rule,
+    integer,
+    is_number,
     known_features,
+    number,
+    switch,
 )
 
 PARTS = ("imageType", "featureClass", "setting", "voxelSetting")
@@ -28,7 +34,17 @@ OWN_KEYS = {
         "a list of sub-bands as LLH, for two-dimensional wavelets as LH",
         lambda value: isinstance(value, list) and value != [] and all(map(_is_subband, value)),
     ),
-    "ibsi": Rule(False, "true or false", lambda value: isinstance(value, bool)),
+    "ibsi": switch(False),
+    "round_intensities": switch(False),
+    "mask_threshold": Rule(
+        0.5,
+        "a number above 0 and of at most 1, the share of a voxel that the mask covers",
+        lambda value: is_number(value) and 0 < value <= 1,
+    ),
+    "outlier_sigma": number(None, above=0),
+    "ivh_bin_width": number(None, above=0),
+    "ivh_bin_count": integer(None, 1),
+    "ibsi1_complete": switch(False),
 }
 
 
@@ -55,6 +71,7 @@ def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     for name, features in parts["featureClass"].items():
         yield from _feature_class(name, features, parts["setting"])
     yield from _own_part(parts[OWN_PART])
+    yield from ibsi_problems(parts["setting"], parts["featureClass"], parts[OWN_PART])
 
 
 def _entries(where: str, entries: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
@@ -119,8 +136,8 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
 
 def _feature_class(name: Any, features: Any, setting: Mapping[str, Any]) -> Iterator[str]:
     where = f"featureClass {name}"
-    if name not in FEATURE_CLASSES:
-        yield f"{where} is unknown.{_meant(name, FEATURE_CLASSES)}"
+    if name not in (*FEATURE_CLASSES, *IBSI_CLASSES):
+        yield f"{where} is unknown.{_meant(name, (*FEATURE_CLASSES, *IBSI_CLASSES))}"
         return
     if name == "shape2D" and setting.get("force2D") is not True:
         yield f"{where} needs force2D: true under setting, and a region one voxel thick along force2Ddimension."
@@ -136,7 +153,7 @@ def _own_part(own: Mapping[str, Any]) -> Iterator[str]:
     unknown = [key for key in own if key not in OWN_KEYS]
     if unknown:
         yield (
-            f"radiofuse: {', '.join(map(str, unknown))} unknown; known are only ['wavelet_subbands'] and ['ibsi']."
+            f"radiofuse: {', '.join(map(str, unknown))} unknown; known are only {', '.join(OWN_KEYS)}."
             f"{_elsewhere(unknown[0])}"
         )
     yield from _entries(OWN_PART, {key: own[key] for key in own if key in OWN_KEYS}, OWN_KEYS)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pywt
 
+from radiofuse.radiomics.ibsi_names import IBSI_CLASSES, ibsi_features
+
 IMAGE_TYPES = (
     "Original",
     "Exponential",
@@ -206,6 +208,8 @@ def feature_names(feature_class: str) -> tuple[str, ...]:
     >>> feature_names("ngtdm")
     ('Busyness', 'Coarseness', 'Complexity', 'Contrast', 'Strength')
     """
+    if feature_class in IBSI_CLASSES:
+        return tuple(ibsi_features(feature_class))
     return _module(feature_class).FEATURES
 
 
@@ -218,7 +222,7 @@ def deprecated_features(feature_class: str) -> tuple[str, ...]:
     >>> deprecated_features("firstorder")
     ('StandardDeviation',)
     """
-    return getattr(_module(feature_class), "DEPRECATED", ())
+    return () if feature_class in IBSI_CLASSES else getattr(_module(feature_class), "DEPRECATED", ())
 
 
 def known_features(feature_class: str) -> tuple[str, ...]:

@@ -76,12 +76,24 @@ class Settings:
         The sub-bands kept of a wavelet decomposition; None keeps all.
     ibsi : bool
         Follow IBSI where pyradiomics departs from it; radiofuse's own engine alone can.
+    round_intensities, mask_threshold, outlier_sigma
+        What IBSI does beyond pyradiomics' settings; see `Preprocessing`.
+    ivh_bin_width, ivh_bin_count
+        Steps of the intensity-volume histogram.
+    ibsi1_complete : bool
+        All features of IBSI-1.
     """
 
     name: str
     parameters: dict[str, Any] = field(hash=False)
     wavelet_subbands: tuple[str, ...] | None = None
     ibsi: bool = False
+    round_intensities: bool = False
+    mask_threshold: float = 0.5
+    outlier_sigma: float | None = None
+    ivh_bin_width: float | None = None
+    ivh_bin_count: int | None = None
+    ibsi1_complete: bool = False
 
     @property
     def label(self) -> int | None:
@@ -170,8 +182,8 @@ def _checked(name: str, mapping: Any) -> Settings:
     if problems:
         raise RequestError(_in_sentences(name, problems))
     own = {key: rule.default for key, rule in OWN_KEYS.items()} | dict(mapping.get(OWN_PART) or {})
-    subbands = own["wavelet_subbands"]
-    return Settings(name, _plain(mapping), None if subbands is None else tuple(subbands), own["ibsi"])
+    subbands = own.pop("wavelet_subbands")
+    return Settings(name, _plain(mapping), None if subbands is None else tuple(subbands), **own)
 
 
 def _in_sentences(name: str, problems: list[str]) -> str:

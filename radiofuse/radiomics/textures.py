@@ -8,8 +8,22 @@ from functools import cached_property
 
 import numpy as np
 
-from radiofuse.radiomics.classes import firstorder, glcm, gldm, glrlm, glszm, neighbors, ngtdm, runs_and_zones
+from radiofuse.radiomics.classes import (
+    aggregations,
+    firstorder,
+    glcm,
+    gldm,
+    gldzm,
+    glrlm,
+    glszm,
+    intensity_histogram,
+    neighbors,
+    ngtdm,
+    runs_and_zones,
+    statistics,
+)
 from radiofuse.radiomics.discretization import check_one_bin, gray_levels
+from radiofuse.radiomics.ibsi_names import AGGREGATED_CLASSES
 from radiofuse.radiomics.parameters import TextureSetting
 from radiofuse.radiomics.region import Region
 
@@ -32,6 +46,8 @@ class TexturedRegion:
         ``original``, ``wavelet-LLH``, ...; for messages.
     ibsi : bool
         Follow IBSI where pyradiomics departs from it.
+    shape_region : Region or None
+        The region before it was resegmented, from whose border distances count; None: the same.
     """
 
     values: np.ndarray
@@ -40,6 +56,7 @@ class TexturedRegion:
     classes: tuple[str, ...]
     image_name: str = "original"
     ibsi: bool = False
+    shape_region: Region | None = None
 
     @cached_property
     def _discretized(self) -> tuple[np.ndarray, int]:
@@ -64,6 +81,16 @@ class TexturedRegion:
     def n_levels(self) -> int:
         """The highest gray level."""
         return self._discretized[1]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all voxels have one level."""
+        return bool(self.levels.min() == self.n_levels)  # n_levels is the highest of them
+
+    def border_distances(self, flat_axis: int | None) -> np.ndarray:
+        """Return the steps from each voxel of the box out of the region that was not resegmented."""
+        whole = self.shape_region or self.region
+        return gldzm.border_distances(whole.mask, flat_axis)[self.region.within(whole)]
 
     @cached_property
     def level_box(self) -> np.ndarray:
@@ -91,8 +118,14 @@ def features(textured: TexturedRegion, classes: Mapping[str, Sequence[str]]) -> 
     return {
         f"{feature_class}_{name}": value
         for feature_class, names in classes.items()
-        for name, value in CLASSES[feature_class](textured, names).items()
+        for name, value in _of_class(textured, feature_class, names).items()
     }
+
+
+def _of_class(textured: TexturedRegion, feature_class: str, names: Sequence[str]) -> dict[str, float]:
+    if feature_class in AGGREGATED_CLASSES:
+        return aggregations.features(textured, feature_class, names)
+    return CLASSES[feature_class](textured, names)
 
 
 def _firstorder(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
@@ -113,7 +146,7 @@ def _glcm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
         names,
         offsets=textured.offsets,
         spacing_mm=textured.region.spacing_mm,
-        is_flat=bool(textured.levels.min() == textured.n_levels),  # n_levels is the highest of them
+        is_flat=textured.is_flat,
         symmetrical=textured.setting.symmetrical,
         weighting=textured.setting.weighting,
         ibsi=textured.ibsi,
@@ -146,6 +179,14 @@ def _glszm(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
     return glszm.features(zones, names, n_voxels=len(textured.values), ibsi=textured.ibsi)
 
 
+def _histogram(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    return intensity_histogram.features(textured.levels, textured.n_levels, names)
+
+
+def _statistics(textured: TexturedRegion, names: Sequence[str]) -> dict[str, float]:
+    return statistics.features(textured.values, names)
+
+
 CLASSES = {
     "firstorder": _firstorder,
     "glcm": _glcm,
@@ -153,4 +194,6 @@ CLASSES = {
     "glszm": _glszm,
     "gldm": _gldm,
     "ngtdm": _ngtdm,
+    "intensity-histogram": _histogram,
+    "statistics": _statistics,
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-CLASSES = ("firstorder", "shape2d", "shape", "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "gldm", "ngldm")
+CLASSES = (
+    *("firstorder", "shape2d", "shape", "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "gldm", "ngldm"),
+    *("morphology", "local-intensity", "statistics", "intensity-histogram", "intensity-volume-histogram"),
+)
 IMAGES = ("wavelet", "log-sigma", "lbp-2d", "lbp-3d", "square", "squareroot", "logarithm", "exponential", "gradient")
 _PREFIXES = {  # IBSI's own abbreviations, as its reference values name features
     "stat": "firstorder",

@@ -38,7 +38,9 @@ def test_an_image_types_own_setting_goes_before_the_general_one():
     general = {"binWidth": 10, "gldm_a": 1, "voxelArrayShift": 300}
     original, log = plan(imageType=types, setting=general).image_types
     assert original.texture == TextureSetting(bin_width=10, gldm_a=1, voxel_array_shift=300)
-    assert log.texture == TextureSetting(bin_width=10, bin_count=16, gldm_a=1, voxel_array_shift=300, flat_axis=2)
+    assert log.texture == TextureSetting(
+        bin_width=10, bin_count=16, gldm_a=1, voxel_array_shift=300, flat_axis=2, slice_axis=2
+    )
     assert (original.options["sigma"], log.options["sigma"]) == ([], [1])
 
 

@@ -59,7 +59,7 @@ def test_reading_a_preset_leaves_the_table_alone():
         ("!!python/object/apply:os.system ['true']", "not a readable YAML"),
         ("just text", "must be a mapping"),
         ("", "must be a mapping"),
-        ("radiofuse: {bands: [LLL]}", "only ['wavelet_subbands']"),
+        ("radiofuse: {bands: [LLL]}", "only wavelet_subbands, ibsi"),
     ],
 )
 def test_contradictions_and_strange_files_are_refused(tmp_path, content, expected):
@@ -91,7 +91,18 @@ def test_ibsi_is_a_key_of_ours_and_part_of_the_identity():
 
 def test_every_field_comes_back_from_json():
     """A field without a value here is a new one: give it one that is not its default."""
-    others = {"name": "own", "parameters": {"setting": {"binWidth": 7}}, "wavelet_subbands": ("LLH",), "ibsi": True}
+    others = {
+        "name": "own",
+        "parameters": {"setting": {"binWidth": 7}},
+        "wavelet_subbands": ("LLH",),
+        "ibsi": True,
+        "round_intensities": True,
+        "mask_threshold": 0.4,
+        "outlier_sigma": 3,
+        "ivh_bin_width": 2.5,
+        "ivh_bin_count": 1000,
+        "ibsi1_complete": True,
+    }
     assert set(others) == {one.name for one in fields(Settings)}
     assert all(others[one.name] != one.default for one in fields(Settings))
     settings = Settings(**others)

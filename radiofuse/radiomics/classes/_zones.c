@@ -124,7 +124,8 @@ static int32_t label_row(const Bordered *box, const uint8_t *joins, const uint16
     return highest;
 }
 
-/* Add each label's voxels to its root's and keep the roots; returns the number of zones. */
+/* Add each label's voxels to its root's and keep the roots; returns the number of zones. Afterwards the parent of a
+   root is its zone's number from 1, negative; that of any other label is its root. */
 static Py_ssize_t gather(int32_t *parents, int32_t highest, Zones *zones)
 {
     Py_ssize_t n_zones = 0;
@@ -137,15 +138,28 @@ static Py_ssize_t gather(int32_t *parents, int32_t highest, Zones *zones)
         if (parents[label] == label) {
             zones->levels[n_zones] = zones->levels[label - 1];
             zones->sizes[n_zones++] = zones->sizes[label - 1];
+            parents[label] = (int32_t)-n_zones;
         }
     return n_zones;
 }
 
-/* Returns the number of zones, -1 without memory, -2 without room. */
-static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, const uint8_t *joins, Zones *zones)
+/* Turn the labels of voxels into the numbers of their zones; 0 stays 0. */
+static void number(int32_t *labels, size_t n_voxels, const int32_t *parents)
+{
+    for (size_t voxel = 0; voxel < n_voxels; voxel++) {
+        int32_t label = labels[voxel], root = label && parents[label] > 0 ? parents[label] : label;
+        labels[voxel] = label ? -parents[root] : 0;
+    }
+}
+
+/* Returns the number of zones, -1 without memory, -2 without room. The caller's labels hold 0 and become the numbers
+   of the zones; NULL where they are not wanted. */
+static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, const uint8_t *joins, Zones *zones,
+                             int32_t *wanted)
 {
     size_t n_voxels = (size_t)(box->shape[0] * box->plane);
-    int32_t *labels = malloc(n_voxels * sizeof *labels), *parents = malloc(((size_t)zones->room + 1) * sizeof *parents);
+    int32_t *labels = wanted ? wanted : malloc(n_voxels * sizeof *labels);
+    int32_t *parents = malloc(((size_t)zones->room + 1) * sizeof *parents);
     uint16_t *patterns = malloc((size_t)box->row * sizeof *patterns);
     Py_ssize_t found = labels && parents && patterns ? 0 : -1;
     int32_t highest = 0;
@@ -157,7 +171,10 @@ static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, const uint8
         }
     if (!found)
         found = highest < 0 ? -2 : gather(parents, highest, zones);
-    free(labels);
+    if (wanted && found >= 0)
+        number(wanted, n_voxels, parents);
+    if (!wanted)
+        free(labels);
     free(parents);
     free(patterns);
     return found;
@@ -180,30 +197,34 @@ static unsigned neighbors_along(int axis)
     return along;
 }
 
-/* views: levels, joins, levels of the zones, sizes of the zones */
+/* views: levels, joins, levels of the zones, sizes of the zones, labels or nothing */
 static int fit_together(const Py_buffer *views)
 {
     const Py_ssize_t *shape = views[0].shape;
     return shape[0] > 2 && shape[1] > 2 && shape[2] > 2 && views[0].len / 2 <= INT32_MAX &&
-           views[1].len == N_PATTERNS * N_JOINS && views[2].len == views[3].len;
+           views[1].len == N_PATTERNS * N_JOINS && views[2].len == views[3].len &&
+           (!views[4].obj || views[4].len == 2 * views[0].len);
 }
 
-/* zones(levels, joins, flat_axis, zone_levels, zone_sizes) -> number of zones: the levels and sizes of all zones of
-   levels (z, y, x) of uint16 with a zero border, in arrays of int32 with room for them; joins is what joins() filled;
-   flat_axis -1 looks for zones in three dimensions, else in the slices across that axis. */
+/* zones(levels, joins, flat_axis, zone_levels, zone_sizes[, labels]) -> number of zones: the levels and sizes of all
+   zones of levels (z, y, x) of uint16 with a zero border, in arrays of int32 with room for them; joins is what joins()
+   filled; flat_axis -1 looks for zones in three dimensions, else in the slices across that axis; labels is None, or
+   zeros of int32 in the shape of levels that become the number of each voxel's zone, from 1. */
 static PyObject *zones(PyObject *module, PyObject *arguments)
 {
-    PyObject *objects[4];
-    Py_buffer views[4] = {0};
+    PyObject *objects[5] = {NULL, NULL, NULL, NULL, Py_None};
+    Py_buffer views[5] = {0};
     int flat_axis;
     Py_ssize_t found = -3;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOiOO", &objects[0], &objects[1], &flat_axis, &objects[2], &objects[3]))
+    if (!PyArg_ParseTuple(arguments, "OOiOO|O", &objects[0], &objects[1], &flat_axis, &objects[2], &objects[3],
+                          &objects[4]))
         return NULL;
     if (take_array(objects[0], &views[0], 'u', 2, 3, READ, "levels") < 0 ||
         take_array(objects[1], &views[1], 'u', 1, 2, READ, "joins") < 0 ||
         take_array(objects[2], &views[2], 'i', 4, 1, WRITE, "zone_levels") < 0 ||
-        take_array(objects[3], &views[3], 'i', 4, 1, WRITE, "zone_sizes") < 0)
+        take_array(objects[3], &views[3], 'i', 4, 1, WRITE, "zone_sizes") < 0 ||
+        (objects[4] != Py_None && take_array(objects[4], &views[4], 'i', 4, 3, WRITE, "labels") < 0))
         goto release;
     if (!fit_together(views)) {
         PyErr_SetString(PyExc_ValueError, "zones: levels, joins and zones do not fit together");
@@ -212,14 +233,14 @@ static PyObject *zones(PyObject *module, PyObject *arguments)
     Bordered box = bordered(&views[0]);
     Zones all = {views[2].buf, views[3].buf, views[2].shape[0]};
     Py_BEGIN_ALLOW_THREADS
-    found = find_zones(&box, neighbors_along(flat_axis), views[1].buf, &all);
+    found = find_zones(&box, neighbors_along(flat_axis), views[1].buf, &all, views[4].buf);
     Py_END_ALLOW_THREADS
     if (found == -1)
         PyErr_NoMemory();
     if (found == -2)
         PyErr_SetString(PyExc_ValueError, "zones: too little room for the zones");
 release:
-    release_arrays(views, 4);
+    release_arrays(views, 5);
     return found < 0 ? NULL : PyLong_FromSsize_t(found);
 }
 

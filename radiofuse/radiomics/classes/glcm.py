@@ -94,13 +94,37 @@ def features(
     {'Contrast': 0.25, 'JointAverage': 1.375}
     """
     weights = None if weighting is None else np.exp(-squared_norms(weighting, offsets, spacing_mm))
-    values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
-    _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, "MCC" in names, is_flat, values)
-    met = values[~np.isnan(values[:, 0])]  # the kernel leaves NaN in the row of a direction without pairs
+    values = rows(glcm, weights, is_flat=is_flat, symmetrical=symmetrical, with_mcc="MCC" in names, ibsi=ibsi)
+    met = values[~np.isnan(values[:, 0])]
     if not len(met):
         return {name: _without_pairs(name, len(values), is_flat=is_flat) for name in names}
     means = dict(zip(FEATURES, met.mean(axis=0).tolist(), strict=True))
     return {name: means[name] for name in names}
+
+
+def rows(
+    glcm: np.ndarray,
+    weights: np.ndarray | None,
+    *,
+    is_flat: bool,
+    symmetrical: bool = True,
+    with_mcc: bool = False,
+    ibsi: bool = False,
+) -> np.ndarray:
+    """Return a row of ``FEATURES`` for each direction, or one of the weighted sum; NaN where there is no pair.
+
+    Parameters
+    ----------
+    glcm, is_flat, symmetrical, ibsi
+        As for `features`.
+    weights : ndarray, shape (n_offsets,), or None
+        Of each direction's matrix in the sum; None describes each by itself.
+    with_mcc : bool
+        Compute MCC, which takes longest; 0 without.
+    """
+    values = np.empty((len(glcm) if weights is None else 1, len(FEATURES)))
+    _glcm.features_of_directions(glcm, weights, symmetrical, 0.0 if ibsi else EPS, with_mcc, is_flat, values)
+    return values
 
 
 def _without_pairs(name: str, n_matrices: int, *, is_flat: bool) -> float:

@@ -98,16 +98,46 @@ def zone_sizes(levels: np.ndarray, n_levels: int, *, flat_axis: int | None = Non
     Zones(counts=array([[1, 1, 0],
            [0, 0, 1]]), sizes=array([1, 3, 4]))
     """
-    zone_levels, zone_sizes = np.empty((2, levels.size), np.int32)  # a zone holds a voxel or more
-    axis = -1 if flat_axis is None else flat_axis
-    n_zones = _zones.zones(_bordered(levels), _joins(), axis, zone_levels, zone_sizes)
-    zone_levels, zone_sizes = zone_levels[:n_zones], zone_sizes[:n_zones]
+    zone_levels, zone_sizes = _found_zones(levels, flat_axis, None)
     occurs = np.bincount(zone_sizes) > 0
     sizes = np.flatnonzero(occurs)
     # Zones reach a size of the whole region: only sizes that occur have a column.
     column = np.cumsum(occurs) - 1
     cells = (zone_levels - 1) * len(sizes) + column[zone_sizes]
     return Zones(np.bincount(cells, minlength=n_levels * len(sizes)).reshape(n_levels, len(sizes)), sizes)
+
+
+def labeled_zones(levels: np.ndarray, *, flat_axis: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each voxel's zone, and the gray level of each zone.
+
+    Parameters
+    ----------
+    levels, flat_axis
+        As for `zone_sizes`.
+
+    Returns
+    -------
+    labels : ndarray of int32, shape (z, y, x)
+        From 1 on; 0 outside the region.
+    zone_levels : ndarray of int32, shape (n_zones,)
+
+    Examples
+    --------
+    >>> labels, zone_levels = labeled_zones(np.array([[[1, 1, 2, 1], [1, 2, 2, 2]]], np.int32))
+    >>> labels.tolist(), zone_levels.tolist()
+    ([[[1, 1, 2, 3], [1, 2, 2, 2]]], [1, 2, 1])
+    """
+    labels = np.zeros([side + 2 for side in levels.shape], np.int32)
+    zone_levels, _ = _found_zones(levels, flat_axis, labels)
+    return labels[1:-1, 1:-1, 1:-1], zone_levels
+
+
+def _found_zones(levels: np.ndarray, flat_axis: int | None, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return level and size of every zone, and number its voxels in ``labels``, which has a border."""
+    zone_levels, zone_sizes = np.empty((2, levels.size), np.int32)  # a zone holds a voxel or more
+    axis = -1 if flat_axis is None else flat_axis
+    n_zones = _zones.zones(_bordered(levels), _joins(), axis, zone_levels, zone_sizes, labels)
+    return zone_levels[:n_zones], zone_sizes[:n_zones]
 
 
 class LengthStatistics:
