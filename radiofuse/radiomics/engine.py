@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +12,7 @@ import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
 from radiofuse.radiomics import image_types
-from radiofuse.radiomics.classes import intensity_volume_histogram, local_intensity, morphology, shape, shape2d
+from radiofuse.radiomics.classes import intensity_volume_histogram, local_intensity, shape, shape2d
 from radiofuse.radiomics.codes import costs_one_image
 from radiofuse.radiomics.diagnostics import general_info
 from radiofuse.radiomics.ibsi_names import ORIGINAL_CLASSES
@@ -81,7 +82,8 @@ class Engine:
         """Say whether a feature depends on voxels outside the region, as by normalization, resampling or a filter."""
         steps = self._plan.preprocessing
         is_filtered = any(image_type.name != "Original" for image_type in self._plan.image_types)
-        return is_filtered or steps.normalize or steps.resampled_spacing_mm is not None
+        reaches_out = is_filtered or "local-intensity" in self._plan.classes
+        return reaches_out or steps.normalize or steps.resampled_spacing_mm is not None
 
     def compute(self, image: sitk.Image, roi: sitk.Image) -> dict[str, float]:
         """Return the features of the voxels where ``roi`` is 1.
@@ -180,6 +182,8 @@ class Engine:
 
 
 def _morphology(pair: Prepared, names: Sequence[str], plan: Plan) -> dict[str, float]:
+    # It needs hulls and transforms, whose import costs others a tenth of a second.
+    morphology = import_module("radiofuse.radiomics.classes.morphology")
     return morphology.features(pair.shape_region, pair.region, pair.array, names)
 
 
