@@ -152,7 +152,16 @@ SETTINGS = [
     {"imageType": {"Original": {"binWidth": 2}}, "setting": {"binCount": 16, "label": 1}},
 ]
 KEYS = {
-    "imageType": [("Square", [{}]), ("Gradient", [{}]), ("LBP2D", [{}]), ("Wavelet", [{"wavelet": "db4", "level": 2}])],
+    "imageType": [
+        *[("Square", [{}]), ("Gradient", [{}]), ("LBP2D", [{}]), ("Wavelet", [{"wavelet": "db4", "level": 2}])],
+        ("Mean", [{"support": [3]}, {"support": [99, 2]}]),
+        ("LaplacianOfGaussian", [{"sigma": [1, 1e-9]}, {"sigma": [1e9], "cutoff": 1e9}]),
+        ("Laws", [{"kernels": ["L3E3E3", "L5S5"], "rotationInvariance": True, "energyDistance": 2}]),
+        ("Gabor", [{"sigma": [1], "wavelength": [2, 1e-9], "rotationStep": 90, "aspect": 0.5}]),
+        ("SeparableWavelet", [{"wavelet": "haar", "subbands": ["LLH", "HH"], "level": [1, 60]}]),
+        ("Simoncelli", [{"level": [1]}, {"level": [1, 99]}]),
+        ("RieszSimoncelli", [{"order": [[1, 0, 0], [1, 1]], "alignmentSigma": 1}]),
+    ],
     "featureClass": [("glrlm", [None, []]), ("glszm", [["ZoneEntropy"]]), ("ngtdm", [[]]), ("shape2D", [[]])],
     "setting": [
         ("resampledPixelSpacing", [[2, 2, 2], [0, 0, 0], [1e-3, 1, 1], [0.5, 0.5, 0.5]]),

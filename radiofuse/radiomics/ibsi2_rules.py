@@ -60,6 +60,7 @@ def _list_of(wants: str, fits: Callable[[Any], bool]) -> Rule:
     )
 
 
+_CUTOFF = Rule(4, "a number of sigmas above 0 and of at most 10", lambda value: is_number(value) and 0 < value <= 10)
 _LEVELS = Rule(
     [1],
     "a list of levels, whole numbers of at least 1, each named once",
@@ -114,7 +115,7 @@ IBSI2: dict[str, dict[str, Rule]] = {
     },
     "LaplacianOfGaussian": {
         "sigma": _WIDTHS,
-        "cutoff": number(4, above=0),
+        "cutoff": _CUTOFF,
         "dimensions": _DIMENSIONS,
         "boundary": _BOUNDARY,
     },
@@ -134,7 +135,7 @@ _RIESZ = {
 }
 IBSI2 |= {
     "Simoncelli": {"level": _LEVELS, "dimensions": _DIMENSIONS, "boundary": choice("periodic", tuple(BOUNDARIES))},
-    "RieszLaplacianOfGaussian": {"sigma": _WIDTHS, "cutoff": number(4, above=0), **_RIESZ},
+    "RieszLaplacianOfGaussian": {"sigma": _WIDTHS, "cutoff": _CUTOFF, **_RIESZ},
     "RieszSimoncelli": {"level": _LEVELS, **_RIESZ},
 }
 # Without which an image type is none: the key, and what to write.
@@ -168,8 +169,16 @@ def defaults(name: str) -> dict[str, Any]:
     return {key: rule.default for key, rule in IBSI2.get(name, {}).items()}
 
 
-def lacks(name: str, own: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what an image type of IBSI 2 cannot do without and does not have."""
+def flaws(name: str, own: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an image type of IBSI 2 cannot do without and does not have, and what would do nothing."""
     for key, example in NEEDED.get(name, {}).items():
         if own.get(key) in (None, [], ""):
             yield f" has no {key}; give it as {example}."
+    if name in IBSI2 and "pooling" in own and not any(own.get(key) for key in _POOLED):
+        known = " or ".join(f"{key}: {example}" for key, example in _POOLED.items() if key in IBSI2[name])
+        yield f": pooling has no effect on a single response; give {known}, or leave it out."
+    if own.get("angle") is not None and own.get("rotationStep") is not None:
+        yield ": angle has no effect beside rotationStep, which takes all angles; keep one of the two."
+
+
+_POOLED = {"rotationInvariance": "true", "rotationStep": "45", "orthogonalPlanes": "true"}

@@ -126,7 +126,7 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
     yield from (f"{where}: {key} acts before any filter, on all image types; move it to setting." for key in early)
     known = ibsi2_rules.rules(name) if name in IBSI2 else PER_IMAGE_TYPE
     yield from _entries(where, {key: own[key] for key in own if key not in early}, known)
-    yield from (f"{where}{lack}" for lack in ibsi2_rules.lacks(name, own))
+    yield from (f"{where}{flaw}" for flaw in ibsi2_rules.flaws(name, own))
     yield from (f"{where}: {problem}" for problem in _bin_contradiction(own))
     if own.get("binWidth") is not None and "binCount" not in own and setting.get("binCount") is not None:
         yield f"{where}: binWidth has no effect beside setting's binCount; give binCount: null here as well."

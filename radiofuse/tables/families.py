@@ -8,7 +8,10 @@ CLASSES = (
     *("firstorder", "shape2d", "shape", "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "gldm", "ngldm"),
     *("morphology", "local-intensity", "statistics", "intensity-histogram", "intensity-volume-histogram"),
 )
-IMAGES = ("wavelet", "log-sigma", "lbp-2d", "lbp-3d", "square", "squareroot", "logarithm", "exponential", "gradient")
+IMAGES = (
+    *("wavelet", "log-sigma", "lbp-2d", "lbp-3d", "square", "squareroot", "logarithm", "exponential", "gradient"),
+    *("mean-", "laplacian-of-gaussian", "laws", "gabor", "separable-wavelet", "simoncelli", "riesz"),  # IBSI 2's
+)
 _PREFIXES = {  # IBSI's own abbreviations, as its reference values name features
     "stat": "firstorder",
     "ih": "firstorder",

@@ -97,7 +97,7 @@ def gabor_in_box(
     Raises
     ------
     ImageError
-        ``image_too_small``, if sigma is longer than the volume along an axis.
+        ``image_too_small``, if sigma or sigma / aspect is longer than the volume along an axis.
 
     Notes
     -----
@@ -117,7 +117,8 @@ def gabor_in_box(
     >>> bool(along > 50), bool(across < 1e-3)
     (True, True)
     """
-    check_sigma(volume.shape, spacing_mm, sorted({axis for plane in planes for axis in plane}), sigma_mm)
+    longest_mm = max(sigma_mm, sigma_mm / aspect)
+    check_sigma(volume.shape, spacing_mm, sorted({axis for plane in planes for axis in plane}), longest_mm)
     pool = Pool(pooling)
     for plane in planes:
         spacings_mm = [spacing_mm[axis] for axis in plane]

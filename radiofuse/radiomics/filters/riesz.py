@@ -115,6 +115,11 @@ def riesz_in_box(
     -------
     ndarray of float64, shape of the box
 
+    Raises
+    ------
+    ImageError
+        ``image_too_small``, if the sigma of the alignment is longer than the volume along an axis; ``not_finite``.
+
     Notes
     -----
     A direction has no sign. Turned axes point where the first-order transform is not negative, so that odd orders have
@@ -140,6 +145,7 @@ def riesz_in_box(
     if alignment_sigma_mm is None:
         spectrum = Spectrum(volume, box, axes, margin, boundary)
         return _weight(order) * spectrum.response(partial(_factors, band=band, exponents=exponents))
+    truncated_log.check_sigma(volume.shape, spacing_mm, axes, alignment_sigma_mm)
     reach = directions_reach(spacing_mm, axes, alignment_sigma_mm)
     around = read_box(box, reach, volume.shape, boundary)
     spectrum = Spectrum(volume, around, axes, margin, boundary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from radiofuse.radiomics.ibsi2_rules import IBSI2
 from radiofuse.radiomics.parameters import ImageType, Plan, Preprocessing, resolve
 from radiofuse.radiomics.settings import Settings
 from radiofuse.report.experiment.contents import Contents
@@ -110,7 +111,8 @@ def _intensities(before: Preprocessing) -> str:
 
 
 def _image_type(one: ImageType, subbands: list[str] | None) -> str:
-    shown = {name: one.options[name] for name in _DETAIL.get(one.name, ()) if name in one.options}
+    told = _DETAIL.get(one.name) or IBSI2.get(one.name, ())
+    shown = {name: one.options[name] for name in told if one.options.get(name) is not None}
     if one.name == "Wavelet":
         shown["sub-bands"] = subbands or "all"
     inside = pairs({name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()})

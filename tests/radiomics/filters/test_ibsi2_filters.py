@@ -188,6 +188,10 @@ TOO_LARGE = {
         SMALL, UNIT, whole(SMALL), sigma_mm=8.0, wavelength_mm=2.0, aspect=1.0, angles_deg=[0], planes=(XY,),
         boundary="mirror",
     ),
+    "sigma of 9 mm": lambda: riesz_in_box(
+        SMALL, UNIT, whole(SMALL), band=partial(band, level=1), margin=0, order=(1, 0, 0), axes=XYZ,
+        boundary="periodic", alignment_sigma_mm=9.0,
+    ),
 }  # fmt: skip
 
 
