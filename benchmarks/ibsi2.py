@@ -111,7 +111,7 @@ def values(data: Path, configuration: str, *, without: tuple[str, ...] = ()) -> 
     table = pd.read_csv(data / "ibsi_2_reference" / "reference_feature_values" / "reference_values.csv", sep=";")
     table = table[table["filter_id"].str.endswith(configuration)].copy()
     table["value"] = [_value(features, *row) for row in zip(table["filter_id"], table["feature_tag"], strict=True)]
-    table = table[table["value"].notna()]
+    table = table[table["value"].notna() & table["consensus_value"].notna()]  # teams did not agree on one value
     table["within"] = (table["value"] - table["consensus_value"]).abs() <= table["tolerance"]
     return table
 

@@ -62,7 +62,7 @@ def test_a_box_holds_what_the_whole_map_holds_there(data_dir, script, map_id):
 )
 def test_every_reference_value_within_tolerance(data_dir, script, configuration, without, n_filters):
     table = script.values(data_dir / "ibsi", configuration, without=without)
-    assert len(table) == 18 * n_filters
+    assert len(table) == 18 * n_filters - (n_filters == 9 and configuration == "B")  # one has no consensus
     assert table["within"].all(), table[~table["within"]]
 
 
