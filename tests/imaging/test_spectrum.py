@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
+import radiofuse.imaging.spectrum as spectrum_module
 from radiofuse.imaging.roi import check_pair
 from radiofuse.imaging.spectrum import NAMES, spectrum
 
@@ -51,6 +52,15 @@ def test_of_white_noise_of_known_size_the_noise_is_told():
     found = told(voxels)
     assert 10 ** found["noise"] == pytest.approx(1.0, rel=0.1)  # in standard deviations of the image, which is noise
     assert found["blur_y"] == pytest.approx(0.0, abs=0.02) and 10 ** found["edges_y"] == pytest.approx(2**0.5, rel=0.05)
+
+
+def test_air_around_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    voxels = SMOOTH.copy()
+    voxels[:, :4] = voxels[:2] = voxels[..., -3:] = 0.0
+    before = told(voxels)
+    assert spectrum_module._around(voxels != 0) == (slice(1, 13), slice(3, 25), slice(0, 22))
+    monkeypatch.setattr(spectrum_module, "_around", lambda there: (slice(None),) * 3)
+    assert told(voxels) == before
 
 
 def test_what_is_0_is_no_tissue():
