@@ -139,6 +139,7 @@ NOT_LISTED = {
     "ImageFusion": "finds the pictures of several modalities by a table of pointers to each",
     "SelectedBeforeSplit": "is a Pipeline that knows rows again by their index, and looks beyond them",
     "TunedChain": "is a Pipeline, and like one no better than its steps",
+    "UpdatedModel": "wraps a model that was fitted and updated before, and fits nothing",
     "SelectedModel": "takes rows of a selection's blocks, and a selection of the columns of one of their parts",
 }
 OUT_OF_FOLD = (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse.bundle.calls import rule_of
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.engines import engines
 from radiofuse.bundle.format import ANSWERED_BY, ANSWERED_OF_TABLE, MANIFEST
@@ -20,6 +21,7 @@ from radiofuse.bundle.updates import update_sentences
 from radiofuse.errors import RequestError
 from radiofuse.files.outputs import sha256_of
 from radiofuse.tables import columns
+from radiofuse.tables.outcomes import Outcome
 
 OWN_COLUMNS = {
     "sample_id",
@@ -89,7 +91,7 @@ def answers(rows: NewRows, predictions: pd.DataFrame, *, with_files: bool = True
 
 def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield what is told of each sample, whether it came in a folder or in a table."""
-    bundle = rows.bundle
+    bundle, outcomes = rows.bundle, {one.name: one for one in rows.bundle.outcomes}
     of_bundle = {
         "bundle": str(bundle.folder),
         "manifest_sha256": sha256_of(bundle.folder / MANIFEST),
@@ -105,7 +107,7 @@ def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "images": {},
             "missing": [],
             "outcomes": {
-                name: _of_outcome(bundle, name, of_outcome, parts[parts["outcome"] == name])
+                name: _of_outcome(bundle, outcomes[name], of_outcome, parts[parts["outcome"] == name])
                 for name, of_outcome in own.groupby("outcome", sort=False)
             },
             **rows.places[str(sample)],
@@ -135,16 +137,17 @@ def _notes(predictions: pd.DataFrame) -> list[str]:
     return [note for note in predictions["note"].unique() if note]
 
 
-def _of_outcome(bundle: Bundle, outcome: str, rows: pd.DataFrame, parts: pd.DataFrame) -> dict[str, Any]:
+def _of_outcome(bundle: Bundle, outcome: Outcome, rows: pd.DataFrame, parts: pd.DataFrame) -> dict[str, Any]:
     by_class = rows.set_index("class")
     call, threshold = rows[["call", "threshold"]].iloc[0]
     sets = {"set": rows["set"].iloc[0] or None} if "set" in rows else {}  # where the run was asked for some
     return {
         "call": call if isinstance(call, str) and call else None,
         "threshold": _number(threshold),
+        "threshold_from": None if _number(threshold) is None else rule_of(bundle, outcome),
         **sets,
         "probability": {name: _number(value) for name, value in by_class["probability"].items()},
-        **intervals_of(bundle, outcome, by_class["probability"]),
+        **intervals_of(bundle, outcome.name, by_class["probability"]),
         "models": {name: {label: _number(one) for label, one in by_class[name].items()} for name in models_in(rows)},
         "contributions": _of_members(parts),
     }

@@ -142,10 +142,11 @@ def _calls(told: dict[str, Any], outcomes: Sequence[Outcome]) -> Iterator[str]:
         if of["call"] is None:
             yield f"{told['sample_id']}, {outcome.name}: no probability."
             continue
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in of["probability"].items())
+        shown = ", ".join(f"of {outcome.name} = {name}: {value:.4g}" for name, value in of["probability"].items())
         rule = "the most probable class is called"
         if of["threshold"] is not None:
-            rule = f"{outcome.positive} is called from {of['threshold']:.4g} on, the operating point of the run"
-        yield f"{told['sample_id']}, {outcome.name}: {of['call']}. Probability of {shown}; {rule}."
+            called = f"{outcome.name} = {outcome.positive} is called from {of['threshold']:.4g} on"
+            rule = f"{called}, {of['threshold_from']}"
+        yield f"{told['sample_id']}, {outcome.name}: {of['call']}. Probability {shown}; {rule}."
         if of.get("set"):
             yield f"{told['sample_id']}, {outcome.name}: what cannot be ruled out is {of['set']}."

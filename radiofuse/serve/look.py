@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.dicom import convert_tree
 from radiofuse.imaging.dicom.tree import holds_dicom
@@ -22,6 +24,7 @@ from radiofuse.report.sheet.suspicions import suspicions
 from radiofuse.serve.bundles import Bundles
 from radiofuse.serve.tasks import NIFTI, Look
 from radiofuse.serve.uploads import FILES
+from radiofuse.tables.spreadsheet import write_csv
 from radiofuse.wording import counted, some
 
 PLAIN, DICOM = "plain", "dicom"
@@ -118,7 +121,8 @@ def _nothing_to_see(task: Look) -> str:
     names = some(sorted(task.files.values()))
     return (
         f"No image is among the {counted(len(task.files), 'file')} that came ({names}). Expected were files of NIfTI "
-        "(.nii, .nii.gz), NRRD or MetaImage (.nrrd, .mha), or DICOM. Choose the folder of the patient's images."
+        "(.nii, .nii.gz), NRRD or MetaImage (.nrrd, .mha), or DICOM. Unpack an archive first, and choose the folder of "
+        "the patient's images."
     )
 
 
@@ -146,10 +150,9 @@ def _series(out: Path) -> list[dict[str, str]]:
 
 def _rules(path: Path, unnamed: list[dict[str, str]]) -> Path:
     numbers = sorted({row["series_number"] for row in unnamed if row["series_number"].isdigit()}, key=int)
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("name", "series_number"))
-        table.writerows((f"{UNKNOWN}{number}", number) for number in numbers)
+    table = pd.DataFrame({"name": [f"{UNKNOWN}{number}" for number in numbers], "series_number": numbers})
+    with path.open("wb") as file:
+        write_csv(table, file)
     return path
 
 

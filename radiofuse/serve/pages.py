@@ -245,7 +245,11 @@ def _when(about: Mapping[str, Any]) -> str:
 
 
 def _call(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
-    rule = "" if one["threshold"] is None else f"Called from {one['threshold']:.4g} on, the operating point of the run."
+    rule = (
+        ""
+        if one["threshold"] is None
+        else f"Called from {one['threshold']:.4g} on: {one.get('threshold_from') or 'the operating point'}."
+    )
     if one.get("set"):
         rule += f" What cannot be ruled out: {one['set']}."
     return {"outcome": name, "call": one["call"], "probability": one["probability"], "rule": rule}

@@ -196,5 +196,9 @@ def naming_problems(asked: Sequence[AskedOutcome], columns: Sequence[str]) -> li
             like_features,
             "Rename the column, or give the outcome another name.",
         ),
-        *problems_about("Outcomes that are called like another column", taken, "Give them other names."),
+        *problems_about(
+            "Outcomes that are called like another column",
+            taken,
+            "Rename that column, or give the outcome another name.",
+        ),
     ]

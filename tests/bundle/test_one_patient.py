@@ -140,7 +140,7 @@ def test_the_numbers_are_those_of_a_table_with_the_patient(
     assert idh["models"] and all(idh["models"][name]["1"] == line[name] for name in idh["models"])
     whole = sum(of_class["1"] for of_class in idh["contributions"].values())
     assert 1 / (1 + math.exp(-whole)) == pytest.approx(line["probability"])
-    assert f"idh: {line['call']}. Probability of 1 {line['probability']:.4g}; " in done.stdout
+    assert f"idh: {line['call']}. Probability of idh = 1: {line['probability']:.4g}; " in done.stdout
     assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
     assert predict(home, bundle, folder, "--out", str(out)).exit_code == 0  # what it wrote itself it replaces
     assert json.loads(out.read_text()) == told

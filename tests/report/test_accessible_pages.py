@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,9 +23,22 @@ SHEETS = sorted(Path(str(files(report))).rglob("*.css"))
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: str(path.relative_to(path.parents[1])))
 def test_every_text_can_be_told_from_every_background(sheet):
-    css = sheet.read_text()
+    css = re.sub(r"^\.(stack|swatch|montage)\b.*$", "", tokens(sheet) + sheet.read_text(), flags=re.M)  # hold pictures
     assert not pale_pairs(css)
     assert pale_pairs(css + ":root { --paler: #8a949e; } i { color: var(--paler); }")  # else nothing was compared
+
+
+def tokens(sheet: Path) -> str:
+    """Return the names of colors that a sheet takes from the one that every page has."""
+    page = Path(str(files(report))) / "page.css"
+    return "" if sheet == page else re.search(r":root \{.*?\}", page.read_text(), re.S)[0]
+
+
+def test_letters_on_pictures_can_be_told_from_them():
+    css = (Path(str(files(report))) / "patient" / "page.css").read_text()
+    letters = re.search(r"^\.stack \.side \{.*?color: (#\w+)", css, re.M)[1]
+    ground = re.search(r"^\.stack \{.*?background: (#\w+)", css, re.M)[1]
+    assert contrast(letters, ground) >= TEXT
 
 
 def test_what_figures_draw_can_be_told_from_paper():

@@ -17,3 +17,8 @@ def predicted(bundle: Path, folder: Path, place: Path) -> dict:
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     return json.loads(out.read_text())
+
+
+def as_shown(probability: float) -> str:
+    """Return a probability as the page of a result has it."""
+    return "below 0.0001" if probability < 1e-4 else f"{probability:.4g}"

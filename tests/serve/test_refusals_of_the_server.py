@@ -121,7 +121,8 @@ def refusal(client: Client, files) -> str:
 
 def test_what_is_no_image_gets_a_sentence_and_is_removed(server, client):
     said = refusal(client, [("P01/letter.pdf", b"%PDF-1.4"), ("P01/notes.txt", b"x")])
-    assert "No image is among the 2 files" in said and "NIfTI" in said and "Choose the folder" in said
+    assert "No image is among the 2 files" in said and "NIfTI" in said
+    assert "Unpack an archive first, and choose the folder" in said
     assert server.uploads() == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Browser, needs_browser, started
-from tests.serve.predicted import predicted
+from tests.serve.predicted import as_shown, predicted
 from tests.serve.running import Running
 
 pytestmark = needs_browser
@@ -58,7 +58,7 @@ def test_a_real_patient_goes_in_and_the_numbers_of_predict_come_out(
     seen(browser, result, tmp_path, "result")
     shown = browser.value("[...document.querySelectorAll('.bar b')].map((one) => one.textContent)")
     expected = predicted(tiny_bundle, real, tmp_path)["outcomes"]
-    assert shown == [f"{value:.4g}" for one in expected.values() for value in one["probability"].values()]
+    assert shown == [as_shown(value) for one in expected.values() for value in one["probability"].values()]
     for page in ("doctor", "patient"):
         browser.open(f"{result}/{page}.html")
         assert browser.errors == []

@@ -23,6 +23,7 @@ OUTCOME = {
     "set": (str, None),
     "call": (str, None),
     "threshold": MAYBE,
+    "threshold_from": (str, None),
     "probability": BY_CLASS,
     "models": {ANY_NAME: BY_CLASS},
     "contributions": {ANY_NAME: BY_CLASS},
