@@ -233,6 +233,7 @@ def test_slices_scroll_by_keys_without_errors_or_requests(
     browser.open(page.as_uri(), 390, 844)
     assert browser.value("document.getElementById('counter').textContent") == f"{pictures.first_shown + 1} of 12"
     assert browser.value("getComputedStyle(document.getElementById('montage')).display") == "none"
+    assert browser.value("getComputedStyle(document.querySelector('.map')).display") == "none"  # until one is chosen
     first = browser.value("document.querySelector('.slice').src")
     browser.value("document.getElementById('tiles').focus()")
     browser.press("ArrowUp")
