@@ -5,15 +5,16 @@ The ``plot_`` functions draw its figures of a table of predictions; they are imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiofuse.errors import RequestError
-from radiofuse.files.aside import write_aside, write_file
-from radiofuse.files.outputs import is_page, is_page_json, is_stream
+from radiofuse.files.aside import write_file
+from radiofuse.files.outputs import is_page_json, is_stream
 from radiofuse.names import lazy_names
+from radiofuse.report.page_file import lacking, refuse_foreign, refuse_inside, replace_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ def __getattr__(name: str) -> Any:
     try:
         return _plot(name)
     except ModuleNotFoundError as missing:
-        raise _lacking(missing) from missing
+        raise lacking(missing) from missing
 
 
 def write_report(
@@ -118,24 +119,24 @@ def write_report(
         from radiofuse.report.experiment.page import page_values, render_page
         from radiofuse.report.page_json import page_json
     except ModuleNotFoundError as missing:
-        raise _lacking(missing) from missing
+        raise lacking(missing) from missing
     if not isinstance(bundle, str | Path):
         if path is None:
             raise RequestError("A report of predictions has no folder to lie beside: pass path, a .html file.")
         return write_predictions_report(bundle, path, model=model, overwrite=overwrite)
     bundle = Path(bundle)
     target = Path(path) if path is not None else bundle.resolve().parent / "report.html"
-    _refuse_inside(bundle, target)
-    _refuse_foreign(target, overwrite)
+    refuse_inside(bundle, target)
+    refuse_foreign(target, overwrite)
     beside = target.with_suffix(".json")
     if beside == target:
         raise RequestError(f"{target} is where the numbers of the page go; name the page otherwise, as report.html.")
     if not is_stream(target):
-        _refuse_foreign(beside, overwrite, is_page_json)
+        refuse_foreign(beside, overwrite, is_page_json)
     values = page_values(read_contents(bundle), portraits)
-    _replace(target, render_page(values))
+    replace_page(target, render_page(values))
     if not is_stream(target):
-        _replace(beside, page_json(values))
+        replace_page(beside, page_json(values))
     return target
 
 
@@ -177,10 +178,10 @@ def write_predictions_report(
         from radiofuse.report.predictions.page import all_scores, predictions_by_outcome, render_predictions
         from radiofuse.tables.spreadsheet import write_csv
     except ModuleNotFoundError as missing:
-        raise _lacking(missing) from missing
-    _refuse_foreign(Path(path), overwrite)
+        raise lacking(missing) from missing
+    refuse_foreign(Path(path), overwrite)
     parts = predictions_by_outcome(predictions, model)
-    _replace(Path(path), render_predictions(parts))
+    replace_page(Path(path), render_predictions(parts))
     if scores is not None:
         write_file(Path(scores), partial(write_csv, all_scores(parts)))
     return Path(path)
@@ -212,8 +213,8 @@ def write_selection_report(tables: Mapping[str, pd.DataFrame], record: Mapping[s
         from radiofuse.report.selection.contents import SelectionContents
         from radiofuse.report.selection.page import render_selection
     except ModuleNotFoundError as missing:
-        raise _lacking(missing) from missing
-    _replace(Path(path), render_selection(SelectionContents(**tables, record=record)))
+        raise lacking(missing) from missing
+    replace_page(Path(path), render_selection(SelectionContents(**tables, record=record)))
     return Path(path)
 
 
@@ -242,8 +243,8 @@ def write_evaluation_report(evaluation: Evaluation, path: str | Path, files: Map
     try:
         from radiofuse.report.evaluation.page import render_evaluation
     except ModuleNotFoundError as missing:
-        raise _lacking(missing) from missing
-    _replace(Path(path), render_evaluation(evaluation, files or {}))
+        raise lacking(missing) from missing
+    replace_page(Path(path), render_evaluation(evaluation, files or {}))
     return Path(path)
 
 
@@ -286,37 +287,7 @@ def write_patient_page(
     try:
         from radiofuse.report.patient.page import render_patient_page
     except ModuleNotFoundError as missing:
-        raise _lacking(missing) from missing
-    _refuse_foreign(Path(path), overwrite)
-    _replace(Path(path), render_patient_page(answer, pictures, reader, machine))
+        raise lacking(missing) from missing
+    refuse_foreign(Path(path), overwrite)
+    replace_page(Path(path), render_patient_page(answer, pictures, reader, machine))
     return Path(path)
-
-
-def _lacking(missing: ModuleNotFoundError) -> RequestError:
-    package = str(missing.name).partition(".")[0]
-    return RequestError(f"The report needs the package {package}; install the extra: pip install 'radiofuse[report]'.")
-
-
-def _refuse_inside(bundle: Path, target: Path) -> None:
-    if bundle.resolve() == target.resolve().parent:
-        raise RequestError(
-            f"The report cannot lie inside the bundle {bundle}: a bundle with a file that is not its own is "
-            "refused by predict. Name a file elsewhere."
-        )
-
-
-def _refuse_foreign(target: Path, overwrite: bool, ours: Callable[[Path], bool] = is_page) -> None:
-    if target.is_file() and not overwrite and not ours(target):
-        raise RequestError(
-            f"{target} exists and is no page of radiofuse. Move it, name another file, or pass overwrite=True."
-        )
-
-
-def _replace(target: Path, text: str) -> None:
-    try:
-        with write_aside(target) as file:
-            file.write(text.encode("utf-8", errors="replace"))
-    except OSError as error:
-        raise RequestError(
-            f"The report cannot be written to {target} ({error.strerror}). Name another file with --out."
-        ) from error
