@@ -1,6 +1,6 @@
 """IBSI-1's phantoms: every reference value beside ours, and what lies within tolerance, outside it, or is absent.
 
-Run: python benchmarks/ibsi1.py --data ../shared/data/ibsi [--sheet FOLDER]
+Run: python benchmarks/ibsi1.py --data $RADIOFUSE_DATA/ibsi [--sheet FOLDER]
 
 Values, tolerances and phantoms: Zwanenburg et al. 2020, Radiology 295:328 (doi:10.1148/radiol.2020191145). With
 --sheet a file per phantom and configuration is written in the layout of IBSI's own tables, with our value added.

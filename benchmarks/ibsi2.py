@@ -1,6 +1,6 @@
 """IBSI 2: every reference response map and reference value beside ours, and the time of each filter.
 
-Run: python benchmarks/ibsi2.py --data ../shared/data/ibsi [--no-times]
+Run: python benchmarks/ibsi2.py --data $RADIOFUSE_DATA/ibsi [--no-times]
 
 Maps, values and tolerances: Whybra et al. 2024, Radiology 310(2), doi:10.1148/radiol.231319.
 """
