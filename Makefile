@@ -51,7 +51,7 @@ $(VENV)/.python:
 
 KERNELS := $(wildcard radiofuse/_arrays.h radiofuse/*/_*.[ch] radiofuse/*/*/_*.[ch])
 
-$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt $(KERNELS)
+$(VENV)/.demo: $(VENV)/.python pyproject.toml setup.py constraints.txt $(KERNELS)
 	$(PIP) -e ".[report]"
 	@touch $@
 

@@ -1,6 +1,6 @@
-"""Let a wheel carry the recipes, and say what to install where the kernels cannot be compiled.
+"""How the kernels are compiled, what to install where they cannot be, and that a wheel carries the recipes.
 
-In a clone the recipes lie in ``pipelines/``, beside the package; the kernels stand in ``pyproject.toml``.
+Every ``_*.c`` of the package is a kernel. In a clone the recipes lie in ``pipelines/``, beside the package.
 """
 
 from __future__ import annotations
@@ -9,10 +9,19 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, LinkError, PlatformError
+
+# The flags of every build, by the kind of compiler; further ones come from the environment (CFLAGS).
+# -ffp-contract=off: a fused multiply-add rounds once where two operations round twice, and the features would
+# depend on the processor. MSVC fuses nothing under /fp:precise, which radiofuse/_arrays.h asks for once more.
+COMPILE_ARGS = {
+    "unix": ["-O3", "-std=c11", "-ffp-contract=off", "-Wall", "-Wextra"],
+    "msvc": ["/O2", "/std:c11", "/fp:precise", "/W3"],
+}
+PACKAGE = "radiofuse"
 
 COMPILERS = {
     "linux": "install one with `sudo apt install build-essential` (Debian, Ubuntu), `sudo dnf install gcc` (Fedora, "
@@ -42,11 +51,27 @@ class BuildWithRecipes(build_py):
 class BuildKernels(build_ext):
     """Compile; an error names the package that is missing."""
 
+    def build_extensions(self) -> None:
+        kind = self.compiler.compiler_type
+        for extension in self.extensions:
+            extension.extra_compile_args = COMPILE_ARGS.get(kind, COMPILE_ARGS["unix"])
+        super().build_extensions()
+
     def run(self) -> None:
         try:
             super().run()
         except (CompileError, LinkError, PlatformError, OSError) as error:
             raise CompileError(f"radiofuse's kernels are C and were not compiled ({error}). {_advice()}") from error
+
+
+def kernels() -> list[Extension]:
+    """Return one extension per C file; each depends on all headers, which a source distribution carries so."""
+    headers = sorted(path.as_posix() for path in Path(PACKAGE).rglob("_*.h"))
+    sources = sorted(path.as_posix() for path in Path(PACKAGE).rglob("_*.c"))
+    return [
+        Extension(source.removesuffix(".c").replace("/", "."), [source], depends=headers, py_limited_api=True)
+        for source in sources
+    ]
 
 
 def _advice() -> str:
@@ -57,4 +82,4 @@ def _advice() -> str:
     return f"A C compiler (gcc, clang or MSVC) is needed: {compiler}; then run the same command again."
 
 
-setup(cmdclass={"build_py": BuildWithRecipes, "build_ext": BuildKernels})
+setup(ext_modules=kernels(), cmdclass={"build_py": BuildWithRecipes, "build_ext": BuildKernels})

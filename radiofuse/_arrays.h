@@ -2,7 +2,7 @@
 
    A kernel takes every array as an argument (the caller allocates), checks it with take_array, works with
    the GIL released, and lets it go with release_arrays. Bit-equal results need the compiler to keep each
-   multiplication and addition apart, so every kernel is built with -ffp-contract=off. */
+   multiplication and addition apart, so every kernel is built so (setup.py has the flags). */
 #ifndef RADIOFUSE_ARRAYS_H
 #define RADIOFUSE_ARRAYS_H
 
