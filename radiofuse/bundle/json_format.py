@@ -134,6 +134,20 @@ DESCRIPTION_SHAPE = {
     "as_published": [str],
     "warnings": [str],
 }
+_GOLDEN_PICTURES = Whole(
+    seed=int,
+    n=int,
+    side=int,
+    dimensions=int,
+    whole=bool,
+    of={ANY_NAME: Whole(center=[float], spread=[float])},
+)
+_GOLDEN = {
+    "columns": [str],
+    "rows": [[(None, str, int, float)]],
+    "answers": {ANY_NAME: {ANY_NAME: list}},
+    "why_none": str,
+}
 MANIFEST_SHAPE = Whole(
     format=int,
     files={ANY_NAME: str},  # the SHA-256 of each
@@ -142,5 +156,5 @@ MANIFEST_SHAPE = Whole(
     outcomes=[Whole(name=str, classes=[str], positive=(None, str), thresholds={ANY_NAME: float})],
     columns=Whole(n=int, named_in=str, ranges_in=str),
     training_rows=Whole(n_samples=int, n_digests=int, sha256=str, listed_in=str),
-    golden=Whole(columns=[str], rows=[[(None, str, int, float)]], answers={ANY_NAME: {ANY_NAME: list}}, why_none=str),
+    golden=(Whole(**_GOLDEN), Whole(**_GOLDEN, pictures=_GOLDEN_PICTURES)),
 )

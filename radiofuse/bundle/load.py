@@ -143,7 +143,7 @@ def load_bundle(
         warnings.warn(sentence, BundleVersionWarning, stacklevel=2)
     refuse_untrusted(folder, told_by(manifest, description), trust)
     models = attached(read_models(folder, manifest["model"], trust), weights=folder / ENCODERS)
-    require_golden_answers(folder, updated_models(models, description), manifest["golden"], environment)
+    require_golden_answers(folder, updated_models(models, description), manifest["golden"], environment, description)
     return Bundle(folder, models, description, _comparing(folder, description, pseudonyms))
 
 

@@ -26,9 +26,14 @@ class HoldsFiles(Protocol):
         """Return a copy whose files lie in ``folder`` and that names no other place."""
 
     def attached(
-        self, *, weights: Path | None = None, crops: PictureRows | None = None, cache: str | Path | None = None
+        self,
+        *,
+        weights: Path | None = None,
+        crops: PictureRows | None = None,
+        cache: str | Path | None = None,
+        device: str | None = None,
     ) -> HoldsFiles:
-        """Return a copy that finds its weights and its data at these places."""
+        """Return a copy that finds its weights and its data at these places, and computes on this device."""
 
     def training_ids(self) -> frozenset[str]:
         """Return the samples whose labels it has seen."""

@@ -89,7 +89,12 @@ class CropEstimator(TakesGroups):
         return copied
 
     def attached(
-        self, *, weights: Path | None = None, crops: PictureRows | None = None, cache: str | Path | None = None
+        self,
+        *,
+        weights: Path | None = None,
+        crops: PictureRows | None = None,
+        cache: str | Path | None = None,
+        device: str | None = None,
     ) -> Self:
         """Return a copy that finds things where they lie now; what is left out stays as it is.
 
@@ -101,9 +106,11 @@ class CropEstimator(TakesGroups):
             Of the rows to answer for.
         cache : path, optional
             Folder of the feature store that keeps their embeddings.
+        device : str, optional
+            Where the network computes.
         """
-        places = {name: place for name, place in (("crops", crops), ("cache", cache)) if place is not None}
-        copied = copy(self).set_params(**places)
+        places: dict[str, Any] = {"crops": crops, "cache": cache, "device": device}
+        copied = copy(self).set_params(**{name: place for name, place in places.items() if place is not None})
         if weights is not None and hasattr(self, "encoder_"):
             copied.encoder_ = replace(self.encoder_, folder=weights)
         return copied

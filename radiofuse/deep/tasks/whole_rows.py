@@ -11,7 +11,6 @@ from radiofuse.deep.sample_rows import SampleRows, SideBySide
 from radiofuse.deep.scaling import Landmarks, Linear, Scaling
 from radiofuse.errors import RequestError
 from radiofuse.store.picture_rows import PictureSource
-from radiofuse.store.pictures import Pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +25,7 @@ class WholeRows(SampleRows):
 
     def __post_init__(self) -> None:
         made = self.crops.identity.get("patch", {})
-        if not isinstance(self.crops, Pictures) or made.get("whole") != made.get("size"):
+        if not hasattr(self.crops, "wholes") or made.get("whole") != made.get("size"):
             raise RequestError(
                 "whole = true reads the whole volume beside each patch, made as small as that, and these pictures have "
                 "none. Make them with VolumePatch(size=n, whole=n)."
