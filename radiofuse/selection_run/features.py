@@ -15,6 +15,8 @@ from radiofuse.statistics.area_intervals import auc_intervals
 from radiofuse.statistics.multiplicity import adjust_pvalues
 from radiofuse.tables.families import feature_family
 
+RANKED_AT_ONCE = 256  # columns
+
 
 def selection_table(result: ModalitySelection) -> pd.DataFrame:
     """Return one row per feature of a modality; a column of a step that was not run is empty.
@@ -87,8 +89,11 @@ def _auc(X: pd.DataFrame, y: np.ndarray) -> dict[str, np.ndarray]:
     """Return the AUC of every column over its known values, with its interval."""
     values, found = X.to_numpy(), np.full((3, X.shape[1]), np.nan)
     holey = np.isnan(values).any(axis=0)
-    # Columns without gaps have the same rows, so that one pass ranks all of them.
-    found[:, ~holey] = auc_intervals(y, values[:, ~holey])[:3]
+    whole = np.flatnonzero(~holey)
+    # Columns without gaps have the same rows, so that one pass ranks many of them.
+    for start in range(0, len(whole), RANKED_AT_ONCE):
+        columns = whole[start : start + RANKED_AT_ONCE]
+        found[:, columns] = auc_intervals(y, values[:, columns])[:3]
     for column in np.flatnonzero(holey):
         known = ~np.isnan(values[:, column])
         # A variance needs two values of each class.

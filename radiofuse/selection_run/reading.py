@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from radiofuse.errors import RequestError
@@ -122,7 +123,8 @@ def _read_store(request: SelectionRequest) -> RawTable:
     samples = samples[list(dict.fromkeys([SAMPLE, PATIENT, label, *extra]))]
     features = opened.read(block, samples[SAMPLE], keys=keys).reset_index(drop=True)
     # Files of a store are cut by chance, and may be merged; what they hold stays the same.
-    content = hashlib.sha256("\n".join(features.columns).encode() + features.to_numpy().tobytes()).hexdigest()
+    content = hashlib.sha256("\n".join(features.columns).encode())
+    content.update(np.ascontiguousarray(features.to_numpy()).data)  # as it lies: its bytes would hold the table twice
     rows = pd.concat([samples.reset_index(drop=True), features], axis=1)
-    inputs = {str(store): content, **_digests(cohort, request.icc)}
+    inputs = {str(store): content.hexdigest(), **_digests(cohort, request.icc)}
     return RawTable(rows, label, positive, f"{store} with {cohort}", inputs, tuple(notes))

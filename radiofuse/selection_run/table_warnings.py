@@ -24,6 +24,7 @@ _ID_NAME = re.compile(
     rf"{_OF}?_?(id|mrn|uid)_?\d*|case|{_OF}_(number|no|nr)|(\w+_)?serial(_?(number|no|nr))?"
     r"|(study|series|scan|acquisition|content|visit|exam|birth)?_?(date|timestamp|datetime)"
 )
+ENDS = (np.minimum, np.inf), (np.maximum, -np.inf)
 CODES_OF_UNKNOWN = (9, 99, 999, 9999, 99999)  # with either sign, where a program has no empty cell
 LONG = 1e8  # whole numbers of nine digits and more, all of one length: codes, hashes, seconds since 1970
 _NO_LETTER = re.compile(r"[\W_]+")
@@ -217,14 +218,13 @@ def code_warnings(X: pd.DataFrame) -> list[str]:
     'Far from all other values: -999 in 2 rows of clinical_'
     """
     values = X.to_numpy(dtype=np.float64)
-    known = np.isfinite(values)
-    extremes = np.where(known, values, np.inf).min(axis=0), np.where(known, values, -np.inf).max(axis=0)
+    extremes = (ends.reduce(values, axis=0, where=np.isfinite(values), initial=start) for ends, start in ENDS)
     found = [
         f"{code:.0f} in {times} rows of {X.columns[at]}"
         for extreme in extremes
         for at in np.flatnonzero(np.isin(np.abs(extreme), CODES_OF_UNKNOWN))
         for code, times in [(extreme[at], int((values[:, at] == extreme[at]).sum()))]
-        if times > 1 and _lies_apart(code, values[known[:, at], at])
+        if times > 1 and _lies_apart(code, values[np.isfinite(values[:, at]), at])
     ]
     return [f"Far from all other values: {some(found)}. If that means unknown, empty these cells."] if found else []
 

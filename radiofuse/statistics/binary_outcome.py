@@ -15,6 +15,7 @@ from radiofuse.statistics.intervals import confusion_by_patient
 from radiofuse.statistics.metrics import METRICS, SMALLEST, Confusion, confusion, score
 from radiofuse.tables.predictions import Repeat, by_repeat, repeats_of
 
+WEIGHTED_AT_ONCE = 16_000_000  # rows times resamples
 BOUNDS = dict.fromkeys(METRICS, (0.0, 1.0)) | {"mcc": (-1.0, 1.0), "log_loss": (-np.log(1 - SMALLEST),)}
 
 
@@ -114,7 +115,10 @@ def resampled_scores(
     """Return each metric, averaged over the repeats, for each column of ``counts``."""
     totals = {metric: np.zeros(counts.shape[1]) for metric in metrics}
     for repeat in repeats:
-        weights = counts[repeat.patient]
-        for metric in metrics:
-            totals[metric] += score(metric, repeat.label, repeat.probability, weights, threshold=threshold)
+        at_once = max(1, WEIGHTED_AT_ONCE // len(repeat.label))
+        for start in range(0, counts.shape[1], at_once):
+            weights = counts[repeat.patient, start : start + at_once]
+            for metric in metrics:
+                scores = score(metric, repeat.label, repeat.probability, weights, threshold=threshold)
+                totals[metric][start : start + at_once] += scores
     return {metric: total / len(repeats) for metric, total in totals.items()}

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from radiofuse.statistics.metrics import Confusion, confusion
 
+DRAWN_AT_ONCE = 4_000_000  # places
 RESAMPLING_RULES = {
     "predictions": [pd.DataFrame],
     "n_resamples": [Interval(Integral, 1, None, closed="left")],
@@ -30,8 +31,17 @@ def multiplicities(n_patients: int, n_resamples: int, seed: int) -> np.ndarray:
 
     Column 0 is the cohort itself, every patient once; each other column is a draw with replacement.
     """
-    drawn = np.random.default_rng(seed).integers(n_patients, size=(n_patients, n_resamples))
-    return np.column_stack([np.ones(n_patients), times_drawn(drawn, n_patients)])
+    chance, drawn = np.random.default_rng(seed), np.empty((n_patients, n_resamples), np.int32)
+    # At once, the places of 100,000 patients and what is counted of them would be four tables of gigabytes.
+    rows_at_once, columns_at_once = (max(1, DRAWN_AT_ONCE // n) for n in (n_resamples, n_patients))
+    for start in range(0, n_patients, rows_at_once):
+        part = drawn[start : start + rows_at_once]
+        part[:] = chance.integers(n_patients, size=part.shape)
+    counts = np.ones((n_patients, 1 + n_resamples))
+    for start in range(0, n_resamples, columns_at_once):
+        part = drawn[:, start : start + columns_at_once]
+        counts[:, 1 + start : 1 + start + part.shape[1]] = times_drawn(part.astype(np.int64), n_patients)
+    return counts
 
 
 def times_drawn(drawn: np.ndarray, n_patients: int) -> np.ndarray:

@@ -190,17 +190,27 @@ def row_counters(numbers: pd.DataFrame) -> list[str]:
     >>> row_counters(pd.DataFrame({"t1__nr": range(1, 31), "t1__f": [1.5, 0.5, 2.5] * 10}))[0].partition(":")[0]
     't1__nr numbers the rows'
     """
-    values = numbers.to_numpy(float)
-    steps = np.diff(values, axis=0)
-    counting = np.isin(values[0], (0, 1)) & (steps == 1).all(axis=0) & (len(values) > 2)
-    steady = ((steps > 0).all(axis=0) | (steps < 0).all(axis=0)) & (len(values) >= FEWEST_COUNTED)
-    counters = numbers.columns[counting | steady]
+    counting = [_counts(numbers.iloc[:, place].to_numpy(float)) for place in range(numbers.shape[1])]
+    counters = numbers.columns[np.array(counting, bool)]
     if not len(counters):
         return []
     return [
         f"{some(counters)} number{'s' if len(counters) == 1 else ''} the rows: up, or down, from each one of the file "
         "to the next. If that is no image feature, leave it out with --ignore."
     ]
+
+
+def _counts(column: np.ndarray) -> bool:
+    """Say whether a column counts the rows."""
+    if len(column) < 3 or column[1] == column[0]:
+        return False
+    up = column[1] > column[0]
+    if not up and not column[1] < column[0]:  # NaN
+        return False
+    steps = np.diff(column)
+    if column[0] in (0, 1) and bool((steps == 1).all()):
+        return True
+    return len(column) >= FEWEST_COUNTED and bool((steps > 0).all() if up else (steps < 0).all())
 
 
 def left_out(number: int, thing: str, why: str, which: str = "") -> list[str]:

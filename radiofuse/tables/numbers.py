@@ -54,7 +54,7 @@ def as_numbers(features: pd.DataFrame, samples: np.ndarray) -> tuple[pd.DataFram
     """
     problems = _dates(features)
     features = features.select_dtypes(exclude=TIMES)
-    numbers, wordy = features.copy(), []
+    numbers, wordy = features.copy(deep=False), []
     for name in features.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes]]:
         numbers[name] = pd.to_numeric(features[name], errors="coerce")
         wrong = (numbers[name].isna() & features[name].notna()).to_numpy()
@@ -71,9 +71,11 @@ def as_numbers(features: pd.DataFrame, samples: np.ndarray) -> tuple[pd.DataFram
 
 def _too_large(numbers: pd.DataFrame) -> tuple[pd.Index, list[str]]:
     """Return the columns of values whose squares cannot be summed, and problems."""
-    sizes = np.abs(numbers.to_numpy())
-    infinite = np.isinf(sizes).any(axis=0)
-    huge = (sizes > LARGEST).any(axis=0) & ~infinite
+    values = numbers.to_numpy()
+    # The magnitudes of a whole table would hold it twice.
+    largest = np.fmax(np.fmax.reduce(values, axis=0, initial=0), -np.fmin.reduce(values, axis=0, initial=0))
+    infinite = np.isinf(largest)
+    huge = (largest > LARGEST) & ~infinite
     problems = []
     if infinite.any():
         named = some(numbers.columns[infinite])

@@ -11,9 +11,10 @@ from metric_oracles import ORACLES
 from scipy.stats import binomtest
 
 from radiofuse.errors import RequestError
-from radiofuse.statistics import METRICS, auc_interval, operating_point, score_predictions
+from radiofuse.statistics import METRICS, auc_interval, binary_outcome, intervals, operating_point, score_predictions
 from radiofuse.statistics.class_counts import CLASS_MEANS
 from radiofuse.statistics.intervals import draw_seed, multiplicities
+from radiofuse.tables.predictions import Repeat
 
 
 def plain_loop(rows, n_resamples, seed):
@@ -186,3 +187,24 @@ def test_model_whose_rows_have_one_label_has_no_auc_but_an_accuracy(make_predict
 def test_impossible_tables_are_refused_with_an_example(make_predictions, fault, sentence):
     with pytest.raises(RequestError, match=sentence):
         score_predictions(fault(make_predictions(models=("t1",))))
+
+
+def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
+    whole = intervals.multiplicities(41, 70, 5)
+    drawn = np.random.default_rng(5).integers(41, size=(41, 70))
+    assert np.array_equal(whole[:, 1:], [(drawn == patient).sum(axis=0) for patient in range(41)])
+    monkeypatch.setattr(intervals, "DRAWN_AT_ONCE", 150)
+    assert np.array_equal(intervals.multiplicities(41, 70, 5), whole)
+
+
+def test_scores_of_resamples_do_not_depend_on_how_many_are_weighted_at_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    label, patient = np.repeat([0, 1], 20), np.arange(40)
+    repeats = [Repeat(label, rng.random(40) / 2 + label / 4, patient)]
+    metrics = ["auc", "brier", "accuracy"]
+    counts = intervals.multiplicities(40, 30, 1)
+    whole = binary_outcome.resampled_scores(repeats, metrics, counts, 0.5)
+    monkeypatch.setattr(binary_outcome, "WEIGHTED_AT_ONCE", 280)
+    parts = binary_outcome.resampled_scores(repeats, metrics, counts, 0.5)
+    for metric in metrics:
+        np.testing.assert_allclose(parts[metric], whole[metric], rtol=1e-14)
