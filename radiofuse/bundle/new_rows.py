@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.bundle.applicability import Applicability
+from radiofuse.bundle.keyed_pictures import rows_seen_by
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.pictures import add_new_pictures, reads_pictures
 from radiofuse.bundle.read import read_table
@@ -104,6 +105,12 @@ class NewRows:
     def untold(self) -> dict[str, str]:
         """Return for every sample that nobody can tell whether it is new, where that takes a key that was not given."""
         return dict.fromkeys(map(str, self.X.index), UNTOLD) if lacks_key(self.bundle) else {}
+
+
+def is_keyed(bundle: Bundle) -> bool:
+    """Say whether a bundle was made for handing on: its networks know what they learned from by keyed hashes."""
+    own = bundle.description.get("pseudonyms") or {}
+    return bool(own.get("shared") or own.get("was_shared"))
 
 
 def lacks_key(bundle: Bundle) -> bool:
@@ -248,8 +255,7 @@ def _without_training_samples(features: Features, crops: PictureRows, bundle: Bu
     """Empty the rows of samples that an encoder has seen, and list them as failures; the others go on."""
     encoders = _encoders(bundle)
     seen = _rows_of_training_patients(crops, bundle, cohort.set_index("sample_id")["patient_id"])
-    for encoder in encoders:
-        seen = seen | encoder.rows_seen(crops)
+    seen = seen | rows_seen_by(encoders, crops, bundle.pseudonyms if is_keyed(bundle) else None)
     failed = [(crops.sample_ids[row], crops.modalities[row], SEEN, seen[row]) for row in sorted(seen)]
     table = features.table.copy()
     table.loc[[sample_id for sample_id, *_ in failed]] = float("nan")

@@ -21,9 +21,10 @@ from radiofuse.bundle.plain_writer import NotPlainError, to_plain
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.small_cells import without_small_cells
 from radiofuse.bundle.table_format import TEXT
+from radiofuse.bundle.trust import told_by_objects
 from radiofuse.bundle.write import save_bundle
 from radiofuse.errors import BundleError
-from radiofuse.fuse import holders
+from radiofuse.fuse import holders, keyed
 from radiofuse.patients.pseudonyms import FORM, Pseudonyms
 from radiofuse.wording import some
 
@@ -62,14 +63,16 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
     Raises
     ------
     BundleError
-        If its models hold rows of training patients that they predict from, or networks, or a text names a patient.
+        If its models hold rows of training patients that they predict from, or a network of the user's own, or a text
+        names a patient.
     """
     trained, own = training_patients(replace(bundle, pseudonyms=None)), bundle.description.get("pseudonyms")
     if own is not None and (own["shared"] or own.get("was_shared") or own["key"] != pseudonyms.fingerprint):
         raise BundleError(_already_keyed(bundle, shared=own["shared"]))
     failed = read_table(bundle.folder, "failures")["sample_id"]
     ids = frozenset({*map(str, trained.index), *map(str, trained), *map(str, failed)})
-    _refuse_models(bundle, ids, _row_counts(bundle, trained))
+    models = keyed(bundle.models, pseudonyms)
+    _refuse_models(bundle, models, ids, _row_counts(bundle, trained))
     named = _pattern(ids - {pseudonyms.of(one) for one in ids})
     tables = without_small_cells({name: _for_others(read_table(bundle.folder, name), name) for name in TABLES})
     description = _description_for_others(
@@ -80,7 +83,7 @@ def share_bundle(bundle: Bundle, out: str | Path, pseudonyms: Pseudonyms) -> Pat
     _refuse_listed(recipe, ids)
     environment = read_manifest(bundle.folder)["environment"]
     return save_bundle(
-        out, models=bundle.models, recipe=recipe, description=description, tables=tables, environment=environment
+        out, models=models, recipe=recipe, description=description, tables=tables, environment=environment
     )
 
 
@@ -118,20 +121,21 @@ def _row_counts(bundle: Bundle, trained: pd.Series) -> frozenset[int]:
     return frozenset({len(trained), *map(int, tested)})
 
 
-def _refuse_models(bundle: Bundle, ids: frozenset[str], counts: frozenset[int]) -> None:
+def _refuse_models(bundle: Bundle, models: dict[str, Any], ids: frozenset[str], counts: frozenset[int]) -> None:
     """Take training rows out of models where nothing reads them; raise where something is left, or may be."""
-    if holders(*bundle.models.values()):
+    if own := told_by_objects(holders(*bundle.models.values())):
         raise BundleError(
-            f"The models of {bundle.folder} hold networks, whose files name their training samples: such a bundle "
-            "cannot be made free of patients yet. Share one of models of columns."
+            f"The models of {bundle.folder} hold {some(list(own))}, a network of which nobody here knows whether "
+            "pictures of training patients are kept. Choose an encoder of radiofuse's list and run the recipe again; "
+            "or hand on its report."
         )
-    if kept := kept_rows(without_patient_rows(bundle.models), ids, counts):
+    if kept := kept_rows(without_patient_rows(models), ids, counts):
         raise BundleError(
             f"The models of {bundle.folder} hold a number for each training patient, or for some ({some(kept)}). "
             "Choose a classifier, scale and rule that keep none, as logistic regression on z-scores and the mean, and "
             "run the recipe again; or hand on its report."
         )
-    if unknown := _unknown_parts(bundle.models):
+    if unknown := _unknown_parts(models):
         raise BundleError(
             f"The models of {bundle.folder} hold {unknown}, of which nobody here knows whether rows of training "
             "patients are kept. Choose a classifier of radiofuse's list and run the recipe again; or hand on its "

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radiofuse.commands import terminal
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
+
+if TYPE_CHECKING:
+    from radiofuse.bundle.load import Bundle
 
 app = terminal.command_app(__doc__)
 
@@ -29,23 +33,28 @@ def main(
     """Write a bundle for handing on: the same models and scores, training patients as keyed hashes."""
     with terminal.quick_imports():
         from radiofuse.bundle.load import load_bundle
-        from radiofuse.bundle.share import share_bundle
         from radiofuse.bundle.verify import check_target
-        from radiofuse.patients.pseudonyms import read_pseudonyms
 
     check_target(out)
     with terminal.warnings_as_sentences():
-        loaded = load_bundle(bundle, signers=signed_by, trust=trust or ())
-        with ExitStack() as undo:
-            if not key.exists():  # a key of a bundle that was refused is of no use
-                undo.callback(key.unlink, missing_ok=True)
-            pseudonyms = read_pseudonyms(key, make=True, apart_from=[out, bundle])
-            written = share_bundle(loaded, out, pseudonyms)
-            undo.pop_all()
+        print(share(load_bundle(bundle, signers=signed_by, trust=trust or ()), out, key, apart_from=[out, bundle]))
+
+
+def share(loaded: Bundle, out: Path, key: Path, *, apart_from: Sequence[Path]) -> Path:
+    """Write a bundle for handing on, with a new key where there is none, and say what stays in it."""
+    from radiofuse.bundle.share import share_bundle
+    from radiofuse.patients.pseudonyms import read_pseudonyms
+
+    with ExitStack() as undo:
+        if not key.exists():  # a key of a bundle that was refused is of no use
+            undo.callback(key.unlink, missing_ok=True)
+        pseudonyms = read_pseudonyms(key, make=True, apart_from=apart_from)
+        written = share_bundle(loaded, out, pseudonyms)
+        undo.pop_all()
     terminal.say(
         "It has no table with a row per patient, and cells of fewer than ten patients are empty. The lowest and the "
         "highest number of each column stay, and what trees split at: in a small cohort they may tell of one patient. "
         f"Keep {key}: with it `radiofuse predict --key` tells training patients, without it nobody can. It is not in "
         "the bundle."
     )
-    print(written)
+    return written

@@ -9,14 +9,14 @@ import numpy as np
 
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.errors import CohortError
-from radiofuse.store.picture_rows import PictureRows
+from radiofuse.store.picture_rows import NamedRows, PictureRows
 
 
 class SeenRowsWarning(UserWarning):
     """An encoder was asked about pictures that it was trained on: its answers are fitted to their labels."""
 
 
-def rows_seen(trained: TrainedEncoder, crops: PictureRows, rows: Iterable[int]) -> dict[int, str]:
+def rows_seen(trained: TrainedEncoder, crops: NamedRows, rows: Iterable[int]) -> dict[int, str]:
     """Return the rows that an encoder was trained on, by their sample, files or pixels, with a sentence each.
 
     A file that was compressed anew has other bytes and the same pixels.

@@ -122,7 +122,7 @@ class TrainedEncoder:
             If the weights are absent, corrupted, or those of another architecture.
         """
         try:
-            tensors = tensors_of(_checked_bytes(self))
+            tensors = tensors_of(self.read_bytes())
         except SafetensorError as error:
             raise _corrupted(self, str(error)) from error
         _refuse_foreign(self, tensors, module.state_dict())
@@ -137,7 +137,27 @@ class TrainedEncoder:
         BundleError
             If the weights are absent or corrupted.
         """
-        return _write(Path(folder), self.key, _checked_bytes(self), self.card)
+        return _write(Path(folder), self.key, self.read_bytes(), self.card)
+
+    def read_bytes(self) -> bytes:
+        """Return the weights as a file has them, once they are those that the card vouches for.
+
+        Raises
+        ------
+        BundleError
+            If the weights are absent or corrupted.
+        """
+        if self.content is not None:
+            return self.content
+        try:
+            content = self.weights.read_bytes()
+        except FileNotFoundError as error:
+            raise BundleError(
+                f"The weights {self.weights} are not there, and their card is. Copy both files, or train again."
+            ) from error
+        if _sha256(content) != self.card["sha256"]:
+            raise _corrupted(self, "their SHA-256 is not that of the card")
+        return content
 
 
 def save_encoder(folder: str | Path, key: str, module: nn.Module, card: Mapping[str, Any]) -> TrainedEncoder:
@@ -216,7 +236,7 @@ def load_encoder(folder: str | Path, key: str) -> TrainedEncoder | None:
         raise BundleError(f"The card {path} is corrupted ({error}). Copy both files again, or train again.") from error
     _check_card(path, key, card)
     trained = TrainedEncoder(Path(folder), key, card)
-    _checked_bytes(trained)
+    trained.read_bytes()
     return trained
 
 
@@ -246,20 +266,6 @@ def _write(folder: Path, key: str, content: bytes, card: dict[str, Any]) -> Trai
     with write_aside(folder / f"{key}.json") as file:  # last: a card vouches for weights that are there
         file.write(text.encode())
     return trained
-
-
-def _checked_bytes(trained: TrainedEncoder) -> bytes:
-    if trained.content is not None:
-        return trained.content
-    try:
-        content = trained.weights.read_bytes()
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"The weights {trained.weights} are not there, and their card is. Copy both files, or train again."
-        ) from error
-    if _sha256(content) != trained.card["sha256"]:
-        raise _corrupted(trained, "their SHA-256 is not that of the card")
-    return content
 
 
 def _corrupted(trained: TrainedEncoder, why: str) -> BundleError:

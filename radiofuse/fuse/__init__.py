@@ -8,7 +8,7 @@ out-of-fold probabilities only.
 
 from radiofuse.fuse.choices import COMBINERS, combiner_name
 from radiofuse.fuse.constrained import ConstraintFusion
-from radiofuse.fuse.held_files import HoldsFiles, attached, holders, portable
+from radiofuse.fuse.held_files import HoldsFiles, attached, holders, keyed, portable
 from radiofuse.fuse.joined_features import JoinedFeatures
 from radiofuse.fuse.late_fusion import LateFusion
 from radiofuse.fuse.outcome_chain import OutcomeChain
@@ -27,5 +27,6 @@ __all__ = [
     "attached",
     "combiner_name",
     "holders",
+    "keyed",
     "portable",
 ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from sklearn.base import BaseEstimator
 
 if TYPE_CHECKING:
-    from radiofuse.store.picture_rows import PictureRows
+    from radiofuse.patients.pseudonyms import Pseudonyms
+    from radiofuse.store.picture_rows import NamedRows, PictureRows
 
 Model = TypeVar("Model")
 
@@ -35,10 +36,13 @@ class HoldsFiles(Protocol):
     ) -> HoldsFiles:
         """Return a copy that finds its weights and its data at these places, and computes on this device."""
 
+    def keyed(self, pseudonyms: Pseudonyms) -> HoldsFiles:
+        """Return a copy that knows its training samples by keyed hashes, for handing on."""
+
     def training_ids(self) -> frozenset[str]:
         """Return the samples whose labels it has seen."""
 
-    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
+    def rows_seen(self, crops: NamedRows) -> dict[int, str]:
         """Return the rows of these crops that it was trained on, with a sentence each."""
 
     def version_warning(self) -> str:
@@ -72,6 +76,17 @@ def attached(model: Model, **places: Any) -> Model:
         As the parts take them.
     """
     return _Replacing(lambda holder: holder.attached(**places)).of(model)
+
+
+def keyed(model: Model, pseudonyms: Pseudonyms) -> Model:
+    """Return a copy of a model whose parts know their training samples by keyed hashes.
+
+    Parameters
+    ----------
+    model : estimator, or a dict, list or tuple of them
+    pseudonyms : Pseudonyms
+    """
+    return _Replacing(lambda holder: holder.keyed(pseudonyms)).of(model)
 
 
 def holders(*models: Any) -> list[HoldsFiles]:

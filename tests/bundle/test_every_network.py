@@ -21,7 +21,9 @@ from tiny_crops import TINY, TRAINING, labels, make_crops  # noqa: E402
 from tiny_volumes import SIDE, SIZES, outcomes_of, read_pictures, write_cohort  # noqa: E402
 
 from radiofuse.bundle.format import ENCODERS, MANIFEST, MODEL  # noqa: E402
+from radiofuse.bundle.keyed_pictures import rows_seen_by  # noqa: E402
 from radiofuse.bundle.load import Bundle  # noqa: E402
+from radiofuse.bundle.share import share_bundle  # noqa: E402
 from radiofuse.bundle.training_ranges import training_ranges  # noqa: E402
 from radiofuse.bundle.write import save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder, ImageFusion, MultiTaskNetwork  # noqa: E402
@@ -31,6 +33,7 @@ from radiofuse.files.outputs import sha256_of  # noqa: E402
 from radiofuse.fuse import LateFusion, attached, holders  # noqa: E402
 from radiofuse.fuse.joint import JointModel, OneOutcome  # noqa: E402
 from radiofuse.fuse.named import Named  # noqa: E402
+from radiofuse.patients.pseudonyms import Pseudonyms  # noqa: E402
 from tests.bundle.test_bundle import DESCRIPTION  # noqa: E402
 from tests.bundle_tables import tables_of  # noqa: E402
 from tests.trusting import load_bundle  # noqa: E402
@@ -58,12 +61,12 @@ def study(tmp_path_factory):
     return crops, X.assign(**told, clinical__age=rng.normal(50, 9, len(X))), folder
 
 
-def write(folder: Path, models: dict, X: pd.DataFrame, settings: dict) -> Path:
+def write(folder: Path, models: dict, X: pd.DataFrame, settings: dict, **about_patients) -> Path:
     about = {"crops": None, "pictures": None, **settings}
     outcomes = [DESCRIPTION["outcomes"][0] | {"name": name} for name in models]
-    description = DESCRIPTION | {"columns": list(X), "settings": about, "outcomes": outcomes}
-    told = {"recipe": "", "description": description, "tables": tables_of() | {"training_ranges": training_ranges(X)}}
-    return save_bundle(folder / "bundle", models=models, **told)
+    description = DESCRIPTION | {"columns": list(X), "settings": about, "outcomes": outcomes, **about_patients}
+    empty = {name: table.iloc[:0] for name, table in tables_of().items()} | {"training_ranges": training_ranges(X)}
+    return save_bundle(folder / "bundle", models=models, recipe="", description=description, tables=empty)
 
 
 def golden_of(folder: Path) -> dict:
@@ -172,3 +175,56 @@ def test_a_network_without_an_answer_to_made_up_pictures_is_kept_and_why_is_said
     bundle = write(tmp_path, {"idh": {"network": model}}, X[["t1__crop"]], other)
     assert "have no answer to rows made from ranges" in golden_of(bundle)["why_none"]
     load_bundle(bundle)
+
+
+KEY = Pseudonyms(b"a key of the maker's own")
+
+
+def test_a_bundle_with_networks_is_shared_without_ids_digests_and_labels_of_its_patients(study, tmp_path):
+    crops, X, folder = study
+    told = {"crops": crops, "cache": folder, "training": TRAINING | {"epochs": 1}, "random_state": 0}
+    network = {"options": {"width": 0.0625}, **told}
+    chain = make_pipeline(CropEncoder("vgg16_attention", cv=2, **network), SimpleImputer(), LogisticRegression())
+    members = [("t1", chain), ("flair", CropClassifier("vgg16_attention", **network))]
+    models = {"idh": {"fusion": LateFusion(members, columns={"flair": ["flair__crop"]}).fit(X, labels(X))}}
+    untested = {"untested_patients": {name: name for name in X.index}}
+    home = write(tmp_path, models, X, {"crops": {"size": 32, "slices": 2, "max_slices": 32}}, **untested)
+    fitted = (one for one in holders(*load_bundle(home).models.values()) if hasattr(one, "encoder_"))
+    cards = [one.encoder_.card for one in fitted]
+    shared = share_bundle(load_bundle(home), tmp_path / "shared", KEY)
+    told = b"".join(path.read_bytes() for path in shared.rglob("*") if path.is_file()).decode("latin-1")
+    assert len(list((shared / ENCODERS).iterdir())) == 4
+    for card in cards:
+        hidden = ["rows", "sample_ids", "labels", "patients"]
+        digests = [*card["training_keys"], *card["training_pixels"], card["key"], *(card["inputs"][n] for n in hidden)]
+        assert digests and not [one for one in [*digests, *card["training_ids"]] if f'"{one}"' in told]
+    new = make_crops(tmp_path, n=3, modalities=("t1", "flair"), size=32, seed=5, names="n")
+    rows = new.pointer_table().reindex(columns=X.columns, fill_value=0.5)
+    as_before(shared, models, rows, new, tmp_path / "cache")
+    networks = holders(*load_bundle(shared).models.values())
+    assert set(rows_seen_by(networks, crops, KEY)) == set(range(20))  # by their names
+    assert rows_seen_by(networks, crops, KEY)[0].startswith("Sample s00 (t1) is one that")
+    other = make_crops(tmp_path / "other", n=10, modalities=("t1", "flair"), signal=2.0, size=32, names="n")
+    assert set(rows_seen_by(networks, other, KEY)) == set(range(20))  # by their pixels
+    assert rows_seen_by(networks, crops, None) == rows_seen_by(networks, other, None) == {}
+
+
+def test_labels_by_patient_and_places_of_weights_leave_a_card(study):
+    crops, X, folder = study
+    options = {"crops": crops, "cache": folder, "training": TRAINING | {"epochs": 1}, "random_state": 0}
+    model = CropClassifier("vgg16_attention", options={"width": 0.0625}, **options).fit(X[["t1__crop"]], labels(X))
+    model.encoder_.card["inputs"]["tasks"] = {"known": [[0.0], [1.0]]}
+    model.options = {"weights": "/home/anna/P7/net.pth"}
+    shared = model.keyed(KEY)
+    assert "tasks" not in shared.encoder_.card["inputs"] and shared.options == {"weights": "net.pth"}
+    assert shared.encoder_.version_warning() == "" and model.options["weights"].startswith("/home")
+
+
+def test_a_network_of_ones_own_is_not_shared_since_nobody_knows_what_it_keeps(study, tmp_path):
+    crops, X, folder = study
+    given = {"crops": crops, "cache": folder, "training": TRAINING | {"epochs": 1}, "random_state": 0}
+    model = Named(CropClassifier(TINY, **given), "network").fit(X[["t1__crop"]], labels(X))
+    home = write(tmp_path, {"idh": {"network": model}}, X[["t1__crop"]], {"crops": {"size": 32, "slices": 1}})
+    with pytest.raises(BundleError, match="hold tiny_encoder:Tiny, a network of which nobody here knows"):
+        share_bundle(load_bundle(home), tmp_path / "shared", KEY)
+    assert not (tmp_path / "shared").exists()

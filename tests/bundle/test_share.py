@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -20,6 +21,7 @@ from radiofuse.bundle import evaluate_cohort, load_bundle, predict_cohort, verif
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.new_rows import UNTOLD
 from radiofuse.bundle.patient_rows import kept_rows, without_patient_rows
+from radiofuse.bundle.read import read_table
 from radiofuse.bundle.share import share_bundle
 from radiofuse.classify.self_training import SelfTrainedClassifier
 from radiofuse.commands.predict import app as predict_command
@@ -177,6 +179,23 @@ def test_the_command_makes_a_key_that_only_its_owner_reads(home, tmp_path):
     assert key.exists()
     inside = CliRunner().invoke(app, [str(home / "out"), "--out", str(bundle), "--key", str(bundle / "key")])
     assert inside.exit_code == 2 and "which others will see" in inside.output
+
+
+def test_a_run_writes_a_bundle_for_handing_on_beside_its_own(home, tmp_path):
+    asked = [str(home / "recipe.toml"), "--store", str(home / "store"), "--no-report", "--out", str(tmp_path / "out")]
+    inside = CliRunner().invoke(run_command, [*asked, "--share", str(tmp_path / "out" / "key")])
+    assert inside.exit_code != 0 and not (tmp_path / "out" / "shared").exists()
+    (tmp_path / "out" / "shared").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "out" / "shared" / "notes.txt").touch()
+    shutil.rmtree(tmp_path / "out" / "bundle", ignore_errors=True)
+    refused = CliRunner().invoke(run_command, [*asked, "--share", str(tmp_path / "key")])
+    assert refused.exit_code == 3 and not (tmp_path / "out" / "bundle").exists()  # before the run begins
+    shutil.rmtree(tmp_path / "out" / "shared")
+    told = CliRunner().invoke(run_command, [*asked, "--share", str(tmp_path / "key"), "--joblib"])
+    assert told.exit_code == 0 and "For handing on: " in told.output
+    assert len(read_table(tmp_path / "out" / "bundle", "predictions")) > 0
+    assert not any("TCGA-" in text for _, text in contents(tmp_path / "out" / "shared"))
+    assert load_bundle(tmp_path / "out" / "shared", pseudonyms=read_pseudonyms(tmp_path / "key"))
 
 
 def test_the_command_looks_at_the_folder_and_its_signature_before_it_makes_a_key(home, tmp_path):

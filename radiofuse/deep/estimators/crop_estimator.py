@@ -14,12 +14,14 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from radiofuse.deep.aggregation import AGGREGATIONS
 from radiofuse.deep.estimators.pointers import crop_column
+from radiofuse.deep.keyed_encoder import keyed_encoder
 from radiofuse.deep.scaling import METHODS, OVER
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.weights import TrainedEncoder
 from radiofuse.estimators import Seed
+from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.patients.routing import TakesGroups
-from radiofuse.store.picture_rows import PictureRows
+from radiofuse.store.picture_rows import NamedRows, PictureRows
 from radiofuse.tables import columns
 
 
@@ -115,11 +117,27 @@ class CropEstimator(TakesGroups):
             copied.encoder_ = replace(self.encoder_, folder=weights)
         return copied
 
+    def keyed(self, pseudonyms: Pseudonyms) -> Self:
+        """Return a copy that knows its training samples by keyed hashes, and weights from elsewhere by a file's name.
+
+        Parameters
+        ----------
+        pseudonyms : Pseudonyms
+        """
+        copied, options = copy(self), dict(self.options or {})
+        if "weights" in options:
+            copied.set_params(options=options | {"weights": Path(options["weights"]).name})
+        if hasattr(self, "encoder_"):
+            copied.encoder_ = keyed_encoder(self.encoder_, pseudonyms)
+        if hasattr(self, "alignments_"):  # of use to the training rows alone
+            copied.alignments_ = []
+        return copied
+
     def training_ids(self) -> frozenset[str]:
         """Return the samples that the encoder was trained on; none before ``fit``."""
         return self.encoder_.training_ids if hasattr(self, "encoder_") else frozenset()
 
-    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
+    def rows_seen(self, crops: NamedRows) -> dict[int, str]:
         """Return the rows of this modality that the encoder was trained on, as ``rows_seen``; none before ``fit``."""
         if not hasattr(self, "encoder_"):
             return {}

@@ -32,7 +32,7 @@ from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.errors import RequestError
 from radiofuse.estimators import Estimator, Findings, Seed
 from radiofuse.patients.routing import refuse_misaligned
-from radiofuse.store.picture_rows import PictureRows
+from radiofuse.store.picture_rows import NamedRows, PictureRows
 from radiofuse.tables import columns
 from radiofuse.tables.answers import no_weights
 
@@ -276,7 +276,7 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         """What the pictures are called that were learned from."""
         return ", ".join(self.modalities_)
 
-    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
+    def rows_seen(self, crops: NamedRows) -> dict[int, str]:
         """Return the rows of its modalities that the network was trained on, as ``rows_seen``; none before ``fit``."""
         if not hasattr(self, "encoder_"):
             return {}

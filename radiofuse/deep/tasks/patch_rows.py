@@ -13,7 +13,7 @@ from radiofuse.deep.sample_rows import SampleRows
 from radiofuse.deep.seen_rows import rows_seen
 from radiofuse.deep.tasks.whole_rows import WholeRows
 from radiofuse.errors import CohortError
-from radiofuse.store.picture_rows import PictureRows
+from radiofuse.store.picture_rows import NamedRows, PictureRows
 
 
 class PatchRows(CropEstimator):
@@ -27,7 +27,7 @@ class PatchRows(CropEstimator):
         """What the pictures are called that were learned from."""
         return ", ".join(self.modalities_)
 
-    def rows_seen(self, crops: PictureRows) -> dict[int, str]:
+    def rows_seen(self, crops: NamedRows) -> dict[int, str]:
         """Return the rows of its sequences that the network was trained on, as ``rows_seen``; none before ``fit``."""
         if not hasattr(self, "encoder_"):
             return {}
