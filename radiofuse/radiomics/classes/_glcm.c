@@ -125,11 +125,11 @@ static int run(const Task *task)
 {
     size_t n = (size_t)task->n_levels, size = n * n + 1;
     Cell *cells = malloc(size * sizeof(Cell));
-    double *vectors = malloc((10 * n + 1) * sizeof(double));
+    double *vectors = malloc((11 * n + 1) * sizeof(double));
     double *matrices = task->with_mcc ? malloc(2 * size * sizeof(double)) : NULL;
     Iteration *iteration = malloc(sizeof(Iteration));
     Logarithms *logarithms = calloc(1, sizeof(Logarithms));
-    int32_t *levels = malloc(n * sizeof(int32_t));
+    int32_t *levels = malloc(3 * n * sizeof(int32_t)); /* and the parts of rows and columns */
     int result = cells && vectors && (matrices || !task->with_mcc) && iteration && logarithms && levels ? 0 : -1;
     if (!result) {
         Cooccurrence matrix = {.levels = levels, .n_levels = (int)n, .highest = (int32_t)n, .cells = cells,
@@ -147,6 +147,8 @@ static int run(const Task *task)
         iteration->before = vectors + 7 * n;
         iteration->next = vectors + 8 * n;
         iteration->between = vectors + 9 * n;
+        iteration->sums = vectors + 10 * n;
+        iteration->parts = levels + n;
         describe_directions(task, &matrix, iteration);
     }
     free(cells);

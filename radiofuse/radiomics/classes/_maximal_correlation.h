@@ -2,22 +2,26 @@
    Q(i, j) = sum_k p(i, k) p(j, k) / (p_i p_k + eps).
 
    Q is similar to S S' with S(i, k) = p(i, k) / sqrt(p_i p_k + eps), but for terms of second order in eps / (p_i p_k).
-   To the same order S S' has the eigenvalue 1 with the vector sqrt(p_i). Its largest eigenvalue across that vector is
-   found by Lanczos' method (Golub and Van Loan, Matrix Computations, chapter 10), which only multiplies with S. */
+   To the same order S S' has the vector sqrt(p_i) of each group of levels that no pair joins to the others, with an
+   eigenvalue that eps alone keeps below 1. Those are written down. The largest eigenvalue across these vectors is found
+   by Lanczos' method (Golub and Van Loan, Matrix Computations, chapter 10), which only multiplies with S. It ends by the
+   residual, whose length bounds the error: an eigenvalue that grows slowly from step to step may be far from its limit
+   where others lie close by. */
 #ifndef RADIOFUSE_MAXIMAL_CORRELATION_H
 #define RADIOFUSE_MAXIMAL_CORRELATION_H
 
 #include "_cooccurrence.h"
 
-enum { MAX_STEPS = 2000, STEPS_BETWEEN_CHECKS = 4 };
-static const double GROWTH = 1e-12; /* of the eigenvalue between two checks, relative, at which it has converged */
+enum { MAX_STEPS = 2000, STEPS_BETWEEN_CHECKS = 4, MAX_TIMES = 200 };
+static const double RESIDUAL = 1e-10; /* the length at which the eigenvalue has converged */
 
 typedef struct {
     const Cooccurrence *matrix;
     double *entries;       /* of S: (n_cells,) as the cells, or (n_levels, n_levels) where most cells are not 0 */
     double *transposed;    /* of such a matrix; entries itself if it is symmetric */
     int is_dense, is_symmetric;
-    double *known, *here, *before, *next, *between;     /* (n_levels,) each */
+    double *known, *here, *before, *next, *between, *sums; /* (n_levels,) each */
+    int32_t *parts;                                     /* (2 n_levels,) of rows and columns */
     double diagonal[MAX_STEPS], off_diagonal[MAX_STEPS]; /* of Lanczos' tridiagonal matrix */
 } Iteration;
 
@@ -88,31 +92,66 @@ static void multiply(Iteration *of)
             of->next[matrix->cells[c].i] += of->entries[c] * of->between[matrix->cells[c].j];
 }
 
-/* Set known to the unit vector sqrt(p_i) over the levels that pairs join to the commonest one, 0 at others. Levels
-   apart from these have an eigenvalue near 1 of their own, which is the second one. */
-static void set_known(Iteration *of)
+/* The part that a row (or n_levels + a column) belongs to, by its lowest member. */
+static int32_t part_of(int32_t *parts, int32_t k)
+{
+    while (parts[k] != k)
+        k = parts[k] = parts[parts[k]];
+    return k;
+}
+
+/* Parts are groups of rows and columns that pairs join, directly or through others; each has an eigenvalue of S S' near
+   1 of its own. */
+static void set_parts(Iteration *of)
 {
     const Cooccurrence *matrix = of->matrix;
-    Py_ssize_t n = matrix->n_levels, commonest = 0;
-    uint8_t *joined_rows = (uint8_t *)of->between, *joined_columns = (uint8_t *)of->next, joined = 1;
+    int32_t n = matrix->n_levels;
+    for (int32_t k = 0; k < 2 * n; k++)
+        of->parts[k] = k;
+    for (Py_ssize_t c = 0; c < matrix->n_cells; c++) {
+        int32_t row = part_of(of->parts, matrix->cells[c].i), column = part_of(of->parts, n + matrix->cells[c].j);
+        if (row < column)
+            of->parts[column] = row;
+        else
+            of->parts[row] = column;
+    }
+    for (int32_t k = 0; k < 2 * n; k++)
+        of->parts[k] = part_of(of->parts, k); /* of the row that begins it */
+}
+
+/* Set known to the unit vectors sqrt(p_i) of all parts, side by side. Return the second largest of their eigenvalues,
+   by Rayleigh's quotient; -1 where there is one part. */
+static double set_known(Iteration *of)
+{
+    const Cooccurrence *matrix = of->matrix;
+    Py_ssize_t n = matrix->n_levels;
+    double *shares = of->next, first = -1, second = -1;
+    memset(shares, 0, (size_t)n * sizeof(double));
+    for (Py_ssize_t i = 0; i < n; i++)
+        shares[of->parts[i]] += matrix->rows[i];
+    for (Py_ssize_t i = 0; i < n; i++)
+        of->here[i] = of->known[i] = matrix->rows[i] > 0 ? sqrt(matrix->rows[i] / shares[of->parts[i]]) : 0;
+    multiply(of); /* by S S': between is S' known */
+    memset(of->sums, 0, (size_t)n * sizeof(double));
+    for (Py_ssize_t j = 0; j < n; j++)
+        if (matrix->columns[j] > 0)
+            of->sums[of->parts[n + j]] += of->between[j] * of->between[j];
     for (Py_ssize_t i = 0; i < n; i++) {
-        commonest = matrix->rows[i] > matrix->rows[commonest] ? i : commonest;
-        joined_rows[i] = joined_columns[i] = 0;
+        second = fmax(second, fmin(first, of->sums[i]));
+        first = fmax(first, of->sums[i]);
     }
-    for (joined_rows[commonest] = 1; joined;) {
-        joined = 0;
-        for (Py_ssize_t c = 0; c < matrix->n_cells; c++) {
-            uint8_t *row = joined_rows + matrix->cells[c].i, *column = joined_columns + matrix->cells[c].j;
-            if (*row == *column)
-                continue;
-            *row = *column = joined = 1;
-        }
-    }
+    return second;
+}
+
+/* Take from a vector what it has of known, part by part. */
+static void leave_known(Iteration *of, double *vector)
+{
+    Py_ssize_t n = of->matrix->n_levels;
+    memset(of->sums, 0, (size_t)n * sizeof(double));
     for (Py_ssize_t i = 0; i < n; i++)
-        of->known[i] = joined_rows[i] ? sqrt(matrix->rows[i]) : 0;
-    double norm = sqrt(dot(of->known, of->known, n));
+        of->sums[of->parts[i]] += vector[i] * of->known[i];
     for (Py_ssize_t i = 0; i < n; i++)
-        of->known[i] /= norm;
+        vector[i] -= of->sums[of->parts[i]] * of->known[i];
 }
 
 /* Start from what maximal correlation usually is, a function that grows with the level, and a little of all else. */
@@ -129,7 +168,7 @@ static double start(Iteration *of)
         of->before[i] = 0;
     }
     for (int time = 0; time < 2; time++) /* twice, so that rounding leaves nothing of it */
-        subtract(of->here, dot(of->here, of->known, n), of->known, n);
+        leave_known(of, of->here);
     return sqrt(dot(of->here, of->here, n));
 }
 
@@ -138,7 +177,7 @@ static double start(Iteration *of)
 static double largest_eigenvalue(const Iteration *of, Py_ssize_t n)
 {
     double value = 1 + 1e-6, step = 1;
-    while (step > 4e-16 * value) {
+    for (int times = 0; times < MAX_TIMES && step > 4e-16 * value; times++) {
         double pivot = of->diagonal[0] - value, slope = -1, sum = slope / pivot;
         for (Py_ssize_t k = 1; k < n && pivot < 0; k++) {
             double ratio = of->off_diagonal[k - 1] / pivot;
@@ -154,6 +193,20 @@ static double largest_eigenvalue(const Iteration *of, Py_ssize_t n)
     return value;
 }
 
+/* Last component of the unit vector that the eigenvalue has in the tridiagonal matrix. From the last row up: the first
+   component, what the vector has of the start, is never among the smallest. */
+static double last_component(const Iteration *of, Py_ssize_t n, double value)
+{
+    double pivot = of->diagonal[n - 1] - value, last = 1, squares = 1;
+    for (Py_ssize_t k = n - 2; k >= 0; k--) {
+        double ratio = of->off_diagonal[k] / pivot;
+        last *= ratio;
+        squares = 1 + ratio * ratio * squares;
+        pivot = of->diagonal[k] - value - ratio * of->off_diagonal[k];
+    }
+    return fabs(last) / sqrt(squares);
+}
+
 /* One step of Lanczos' method from here, a unit vector; return the length of the next vector. */
 static double advance(Iteration *of, Py_ssize_t step)
 {
@@ -162,7 +215,7 @@ static double advance(Iteration *of, Py_ssize_t step)
     subtract(of->next, step ? of->off_diagonal[step - 1] : 0, of->before, n);
     of->diagonal[step] = dot(of->next, of->here, n);
     subtract(of->next, of->diagonal[step], of->here, n);
-    subtract(of->next, dot(of->next, of->known, n), of->known, n);
+    leave_known(of, of->next);
     of->off_diagonal[step] = sqrt(dot(of->next, of->next, n));
     double *unused = of->before;
     of->before = of->here;
@@ -171,26 +224,29 @@ static double advance(Iteration *of, Py_ssize_t step)
     return of->off_diagonal[step];
 }
 
-static double maximal_correlation(Iteration *of)
+/* Largest eigenvalue of S S' across the known vectors. */
+static double largest_across(Iteration *of)
 {
-    set_known(of);
     double length = start(of), value = 0;
-    if (length < 1e-12)
-        return 0; /* a single level has neighbors */
-    set_entries(of);
-    for (Py_ssize_t step = 0; step < MAX_STEPS; step++) {
+    for (Py_ssize_t step = 0; length > 1e-14 && step < MAX_STEPS; step++) {
         for (Py_ssize_t i = 0; i < of->matrix->n_levels; i++)
             of->here[i] /= length;
         length = advance(of, step);
-        int is_complete = length < 1e-14;
-        if (!is_complete && step % STEPS_BETWEEN_CHECKS != STEPS_BETWEEN_CHECKS - 1)
+        if (length >= 1e-14 && step % STEPS_BETWEEN_CHECKS != STEPS_BETWEEN_CHECKS - 1)
             continue;
-        double former = value;
         value = largest_eigenvalue(of, step + 1);
-        if (is_complete || value - former < GROWTH * value)
+        if (length * last_component(of, step + 1, value) < RESIDUAL)
             break;
     }
-    return sqrt(fmax(value, 0));
+    return value;
+}
+
+static double maximal_correlation(Iteration *of)
+{
+    set_entries(of);
+    set_parts(of);
+    double of_parts = set_known(of);
+    return sqrt(fmax(fmax(of_parts, largest_across(of)), 0)); /* 0 where a single level has neighbors */
 }
 
 #endif

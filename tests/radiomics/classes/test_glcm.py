@@ -231,6 +231,13 @@ def with_rare_levels(rng, n_levels, n_pairs):
     return counts
 
 
+def second_of_pyradiomics(counts, symmetrical):
+    p = (counts + counts.T if symmetrical else counts).astype(float)
+    p /= p.sum()
+    q = (p / (np.outer(p.sum(axis=1), p.sum(axis=0)) + glcm.EPS)) @ p.T
+    return np.sqrt(np.sort(np.linalg.eigvals(q).real)[-2])
+
+
 @pytest.mark.parametrize("symmetrical", [True, False])
 @pytest.mark.parametrize("n_pairs", [100, 10**4, 10**6])
 def test_mcc_is_the_second_eigenvalue_of_pyradiomics_matrix(n_pairs, symmetrical):
@@ -238,10 +245,35 @@ def test_mcc_is_the_second_eigenvalue_of_pyradiomics_matrix(n_pairs, symmetrical
     for n_levels in (1, 2, 5, 20, 40, 80):
         counts = with_rare_levels(rng, n_levels, n_pairs)
         value = described(counts, ["MCC"], symmetrical=symmetrical)["MCC"]
-        p = (counts + counts.T if symmetrical else counts).astype(float)
-        p /= p.sum()
-        q = (p / (np.outer(p.sum(axis=1), p.sum(axis=0)) + glcm.EPS)) @ p.T
-        assert value == pytest.approx(np.sqrt(np.sort(np.linalg.eigvals(q).real)[-2]), rel=1e-9)
+        assert value == pytest.approx(second_of_pyradiomics(counts, symmetrical), rel=1e-9)
+
+
+def with_eigenvalues_near_one(rng, n_levels, kind):
+    """Counts whose second eigenvalue is below 1 by epsilon alone, by a single pair, or slowly told from the third."""
+    if kind == "levels apart":  # of various shares, so that epsilon leaves each another eigenvalue
+        counts = rng.poisson(1, (n_levels, n_levels))
+        for level in rng.choice(n_levels, 4, replace=False):
+            counts[level] = counts[:, level] = 0
+            counts[level, level] = rng.integers(1, 9)
+    elif kind == "joined by a pair":
+        counts, parts = np.zeros((n_levels, n_levels), int), np.array_split(np.arange(n_levels), 3)
+        for part in parts:
+            counts[np.ix_(part, part)] = rng.poisson(3, (len(part), len(part)))
+        counts[parts[0][0], parts[1][0]] = counts[parts[1][1], parts[2][0]] = 1
+    else:
+        apart = np.abs(np.subtract.outer(np.arange(n_levels), np.arange(n_levels)))
+        counts = rng.poisson(20 * np.exp(-((apart / rng.uniform(0.3, 1)) ** 2)))
+    return counts.astype(np.int32)
+
+
+@pytest.mark.parametrize("symmetrical", [True, False])
+@pytest.mark.parametrize("kind", ["levels apart", "joined by a pair", "along the diagonal"])
+def test_mcc_with_second_eigenvalues_near_one_is_exact(kind, symmetrical):
+    rng = np.random.default_rng(11)
+    for n_levels in (6, 12, 30, 64, 64, 64, 90, 90):
+        counts = with_eigenvalues_near_one(rng, n_levels, kind)
+        value = described(counts, ["MCC"], symmetrical=symmetrical)["MCC"]
+        assert value == pytest.approx(second_of_pyradiomics(counts, symmetrical), rel=1e-13)
 
 
 def test_mcc_of_matrices_with_few_cells_is_that_of_lapack():
