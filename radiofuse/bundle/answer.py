@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from radiofuse.bundle.beside_images import told_beside_images
 from radiofuse.bundle.calls import rule_of
 from radiofuse.bundle.contributions import contributions_of
 from radiofuse.bundle.engines import engines
@@ -54,9 +55,9 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
     Returns
     -------
     dict
-        written_by, bundle, manifest_sha256, engine, sample_id, images, missing, outcomes, applicability, similar,
-        volumes_ml, spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What cannot be
-        told is None.
+        written_by, bundle, manifest_sha256, engine, sample_id, images, missing, outcomes, beside_images, applicability,
+        similar, volumes_ml, spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What
+        cannot be told is None.
     """
     (told,) = _told(rows, predictions)
     notes = [*update_sentences(rows.bundle.description), *patient.notes, *told["notes"]]
@@ -110,6 +111,7 @@ def _told(rows: NewRows, predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 name: _of_outcome(bundle, outcomes[name], of_outcome, parts[parts["outcome"] == name])
                 for name, of_outcome in own.groupby("outcome", sort=False)
             },
+            "beside_images": told_beside_images(rows, str(sample)),
             **rows.places[str(sample)],
             "volumes_ml": volumes_ml(rows, str(sample)),
             "spacing_mm": spacings_mm(rows, str(sample)),

@@ -65,7 +65,11 @@ class PatientFolder:
 
 
 def read_patient(
-    bundle: Bundle, folder: str | Path, layout: str = "auto", written: OtherCohort = AS_ITS_OWN
+    bundle: Bundle,
+    folder: str | Path,
+    layout: str = "auto",
+    written: OtherCohort = AS_ITS_OWN,
+    beside: Mapping[str, str] | None = None,
 ) -> PatientFolder:
     """Read the folder of one patient; nothing is written to it.
 
@@ -80,6 +84,8 @@ def read_patient(
         the layout that recognizes most images.
     written : OtherCohort, optional
         A table of participants, for clinical numbers and sites.
+    beside : mapping of str to str, optional
+        These as cells, by column of a cohort table, where there is no such table.
 
     Raises
     ------
@@ -98,7 +104,7 @@ def read_patient(
     made = make_cohort(folder, layout, found=found)
     images = {one.modality: one.path for one in found.volumes if one.role == IMAGE}
     missing = [name for name in wanted if name not in images]
-    cohort = _as_table(bundle, made.rows, missing, written, folder)
+    cohort = _as_table(bundle, made.rows, missing, written, folder, beside or {})
     told = [note for note in made.notes if note != UNMASKED]  # one that is needed is asked for by name
     if bundle.description.get("synthetic"):
         told.append("The model was trained on synthetic data. Not for any patient.")
@@ -185,12 +191,18 @@ def _refuse_several(folder: Path, found: Found) -> None:
 
 
 def _as_table(
-    bundle: Bundle, rows: pd.DataFrame, missing: list[str], written: OtherCohort, folder: Path
+    bundle: Bundle,
+    rows: pd.DataFrame,
+    missing: list[str],
+    written: OtherCohort,
+    folder: Path,
+    beside: Mapping[str, str],
 ) -> pd.DataFrame:
     """Return a patient's row read as a cohort table, so that it passes every check that a table does."""
     absent = {columns.join(name, "image"): "" for name in missing}
     if written.participants is None:  # as a cell of a table that does not know the site; the note says so
         absent |= {name: "" for name in columns_beside(bundle.description)[:1] if name not in rows}
+    absent |= beside
     with TemporaryDirectory() as place:
         table = Path(place, "cohort.csv")
         with table.open("wb") as file:

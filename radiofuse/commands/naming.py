@@ -50,6 +50,11 @@ class Naming:
     key: Path | None = None
     pseudonymize: Path | None = None
 
+    @property
+    def tells_names(self) -> bool:
+        """Whether patients are told as their folders and tables call them."""
+        return self.pseudonymize is None
+
     def load(self, bundle: Path, signers: Path | None, trust: Sequence[str] = ()) -> Bundle:
         """Return a bundle that compares patients under the key that was given, where it is that of the bundle."""
         from radiofuse.bundle.load import load_bundle

@@ -34,7 +34,7 @@ def answer_patient(task: Answer, bundles: Bundles, meter: Meter) -> dict[str, An
     """
     folder = task.folder / task.root if task.layout else _assembled(task)
     bundle = bundles.load(task.bundle)
-    read = read_patient(bundle, folder, task.layout or PLAIN)
+    read = read_patient(bundle, folder, task.layout or PLAIN, beside=task.beside)
     patient = bundles.names.of_patient(read)
     rows = collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter)
     view = view_patient(bundles.names.told(rows, read.cohort), patient, progress=meter)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from radiofuse.errors import RadiofuseError
 from radiofuse.serve import pages
-from radiofuse.serve.choices import choice_of
+from radiofuse.serve.choices import choice_of, why_not
 from radiofuse.serve.guard import Guard, refused
 from radiofuse.serve.jobs import DONE
 from radiofuse.serve.receiver import AROUND_FILES, Receiver, too_large
@@ -49,6 +49,8 @@ def make_app(service: Service, guard: Guard) -> Starlette:
         Route("/uploads", door.receive, methods=["POST"]),
         Route("/uploads/{name}", door.sheet),
         Route("/uploads/{name}/answer", door.answer, methods=["POST"]),
+        Route("/uploads/{name}/answer", door.answered),
+        Route("/uploads/{name}/check", door.check, methods=["POST"]),
         Route("/uploads/{name}/remove", door.remove_upload, methods=["POST"]),
         Route("/jobs/{name}", door.job),
         Route("/jobs/{name}/events", door.events),
@@ -125,14 +127,27 @@ class _Door:
 
     async def sheet(self, request: Request) -> Response:
         """The contact sheet of an upload."""
+        job = self._service.answer_of(request.path_params["name"])
+        if job is not None:  # it may be long done, and the upload gone
+            return RedirectResponse(f"/jobs/{job.id}", SEE_OTHER)
         upload = self._service.uploads.get(request.path_params["name"])
-        if upload.answer is not None:
-            return RedirectResponse(f"/jobs/{upload.answer.id}", SEE_OTHER)
-        return self._sheet(request, upload, self._looked(upload))
+        return self._sheet(request, upload, self._looked(upload), {})
 
-    def _sheet(self, request: Request, upload: Upload, look: Mapping[str, Any], trouble: str = "") -> Response:
+    async def answered(self, request: Request) -> Response:
+        """Lead who loads the address of an answer again to what came of it, or back to the contact sheet."""
+        return RedirectResponse(f"/uploads/{request.path_params['name']}", SEE_OTHER)
+
+    async def check(self, request: Request) -> Response:
+        """Say why what is chosen on a contact sheet cannot be started, "" where it can."""
+        form = await self._form(request)
+        look = self._looked(self._service.uploads.get(request.path_params["name"]))
+        return JSONResponse({"why_not": why_not(look, self._service.bundles, form)})
+
+    def _sheet(
+        self, request: Request, upload: Upload, look: Mapping[str, Any], said: Mapping[str, str], trouble: str = ""
+    ) -> Response:
         token = self._guard.form_token(request)
-        page = pages.sheet_page(upload.id, token, look, self._service.bundles, trouble)
+        page = pages.sheet_page(upload.id, token, look, self._service.bundles, said, trouble)
         return HTMLResponse(page, 422 if trouble else 200)
 
     def _looked(self, upload: Upload) -> Mapping[str, Any]:
@@ -151,7 +166,7 @@ class _Door:
         except RefusedError as error:
             if "application/json" in request.headers.get("accept", ""):
                 raise
-            return self._sheet(request, upload, look, error.sentence)
+            return self._sheet(request, upload, look, form, error.sentence)
         return self._see(request, f"/jobs/{job.id}")
 
     async def remove_upload(self, request: Request) -> Response:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from radiofuse.bundle.beside_images import read_beside_images
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.one_patient import sequences_of
 from radiofuse.bundle.pictures import needs_masks
@@ -56,6 +58,7 @@ def describe(bundle: Bundle, given: Path) -> dict[str, Any]:
         "outcomes": [{"name": one.name, "phrase": one.phrase} for one in bundle.outcomes],
         "sequences": sequences_of(about),
         "needs_mask": needs_masks(about),
+        "beside": [asdict(one) for one in read_beside_images(bundle)],
         "is_synthetic": bool(about["synthetic"]),
         "as_published": list(about["as_published"]),
         "report": _report(bundle.folder, given),

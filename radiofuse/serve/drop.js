@@ -24,7 +24,13 @@ function tell(sentence) {
   document.getElementById("send").disabled = false;
 }
 
+function isArchive(name) {
+  return /\.(zip|7z|rar|tgz|tbz2?|txz|tar(\.\w{1,4})?)$/i.test(name);
+}
+
 function send(files) {
+  const packed = files.filter(([, name]) => isArchive(name)).map(([, name]) => name);
+  if (packed.length && packed.length === files.length) return tell(packed.join(", ") + ": an archive is not opened here. Unpack it, and drop the folder that comes of it.");
   const bytes = files.reduce((sum, [file]) => sum + file.size, 0);
   if (!files.length) return tell("No file was chosen. Drop the patient's folder, or choose it.");
   if (files.length > mostFiles) return tell("These are " + files.length + " files, and an upload may have " + mostFiles + ". Send one patient at a time.");

@@ -13,7 +13,9 @@ import pandas as pd
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging.dicom import convert_tree
 from radiofuse.imaging.dicom.tree import holds_dicom
+from radiofuse.imaging.gate import read_mask
 from radiofuse.imaging.layouts import plain
+from radiofuse.imaging.layouts.brats import OLD_NAMES
 from radiofuse.imaging.layouts.choices import recognized
 from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found, FoundVolume
 from radiofuse.imaging.layouts.walk import image_files
@@ -22,6 +24,7 @@ from radiofuse.progress import Meter
 from radiofuse.report.sheet.page import strip_of
 from radiofuse.report.sheet.suspicions import suspicions
 from radiofuse.serve.bundles import Bundles
+from radiofuse.serve.names import is_archive
 from radiofuse.serve.tasks import NIFTI, Look
 from radiofuse.serve.uploads import FILES
 from radiofuse.tables.spreadsheet import write_csv
@@ -49,8 +52,8 @@ def look_through(task: Look, bundles: Bundles, meter: Meter) -> dict[str, Any]:
     -------
     dict
         ``layout``, ``root`` (below the upload's folder), ``notes``, and ``items``: a dict per file with ``path``,
-        ``shown``, ``sample``, ``what`` (a modality, "mask" or "" where nobody can tell), ``picture``, ``facts``,
-        ``warnings``.
+        ``shown``, ``sample``, ``what`` (a modality, "mask" or "" where nobody can tell), ``is_usable`` (whether it can
+        be read), ``picture``, ``facts``, ``warnings``.
 
     Raises
     ------
@@ -63,6 +66,8 @@ def look_through(task: Look, bundles: Bundles, meter: Meter) -> dict[str, Any]:
     volumes = [one for one in found.volumes if one.role in (IMAGE, MASK)]
     left = f"{counted(len(volumes) - MOST_SHOWN, 'image')} more came than are shown. Send one patient at a time."
     notes, volumes = [*found.notes, *([left] if len(volumes) > MOST_SHOWN else [])], volumes[:MOST_SHOWN]
+    archives = sorted(filter(is_archive, task.files.values()))
+    notes += [f"What is packed in {some(archives)} was not looked at: unpack it, and send it anew."] if archives else []
     shown = _shown(task, layout)
     if root == tree:  # no folder came that could say what the patient is called
         layout, volumes = "", [_renamed(one, tree.name, f"patient-{task.folder.name[:SHORT]}") for one in volumes]
@@ -97,7 +102,7 @@ def _found(task: Look, chain: list[Path], meter: Meter) -> tuple[Path, str, Foun
 
 
 def _known(root: Path, task: Look) -> tuple[Path, str, Found] | None:
-    by_name = plain.find(root, task.wanted)
+    by_name = plain.find(root, {*task.wanted, *OLD_NAMES.images})  # also of what no model reads, so that nobody asks
     layout, found = (PLAIN, by_name) if by_name.n_images else recognized(root, follow_ups=True) or ("", by_name)
     return (root, layout, found) if layout else None
 
@@ -118,11 +123,15 @@ def _others(root: Path, paths: list[str], found: Found) -> Iterator[FoundVolume]
 
 
 def _nothing_to_see(task: Look) -> str:
-    names = some(sorted(task.files.values()))
+    names, archives = some(sorted(task.files.values())), sorted(filter(is_archive, task.files.values()))
+    then = (
+        f"{some(archives)}: an archive is not opened here. Unpack it, and drop the folder that comes of it."
+        if archives
+        else "Choose the folder of the patient's images."
+    )
     return (
         f"No image is among the {counted(len(task.files), 'file')} that came ({names}). Expected were files of NIfTI "
-        "(.nii, .nii.gz), NRRD or MetaImage (.nrrd, .mha), or DICOM. Unpack an archive first, and choose the folder of "
-        "the patient's images."
+        f"(.nii, .nii.gz), NRRD or MetaImage (.nrrd, .mha), or DICOM. {then}"
     )
 
 
@@ -172,17 +181,19 @@ def _shown(task: Look, layout: str) -> dict[str, str]:
 
 
 def _items(folder: Path, volumes: list[FoundVolume], shown: Mapping[str, str], meter: Meter) -> list[dict[str, Any]]:
-    masks = {one.sample_id: str(one.path) for one in volumes if one.role == MASK and not one.modality}
     items: list[dict[str, Any]] = []
     seen: dict[tuple[str, str], Portrait] = {}
     with meter("Looking at the images", "images") as progress:
+        outlines = {one.path: _outline(one) for one in volumes if one.role == MASK}
+        masks = {one.sample_id: str(one.path) for one in volumes if outlines.get(one.path) == "" and not one.modality}
         for number, volume in enumerate(volumes):
             path = volume.path.relative_to(folder).as_posix()
-            item, one = _item(volume, masks.get(volume.sample_id, ""))
+            item, one = _item(volume, outlines.get(volume.path, ""), masks.get(volume.sample_id, ""))
             if one is not None:
                 seen[volume.sample_id, path] = one
             items.append({**item, "path": path, "shown": shown.get(path, volume.path.name)})
             progress(number + 1, len(volumes))
+    _tell_volumes(items, seen)
     shown_as = {item["path"]: item["shown"] for item in items}
     told = suspicions({(sample, shown_as[path]): one for (sample, path), one in seen.items()})
     for item in items:
@@ -190,26 +201,53 @@ def _items(folder: Path, volumes: list[FoundVolume], shown: Mapping[str, str], m
     return items
 
 
-def _item(volume: FoundVolume, mask: str) -> tuple[dict[str, Any], Portrait | None]:
+def _outline(volume: FoundVolume) -> str:
+    """Return why an outline cannot be read, "" where it can."""
+    try:
+        read_mask(str(volume.path))
+    except ImageError as error:
+        return str(error)
+    return ""
+
+
+def _item(volume: FoundVolume, unread: str, mask: str) -> tuple[dict[str, Any], Portrait | None]:
+    """Return what is told of a file, and its portrait; one that cannot be read has none."""
     what = "mask" if volume.role == MASK else volume.modality
     item: dict[str, Any] = {
         "sample": volume.sample_id,
         "what": "" if what.startswith(UNKNOWN) else what,
+        "is_usable": not unread,
         "picture": "",
         "facts": "",
-        "warnings": [],
+        "warnings": [unread] if unread else [],
     }
     if volume.role == MASK:
         return item, None
-    try:
-        one = portrait(str(volume.path), mask)
-    except ImageError as error:
-        item["warnings"].append(str(error))
-        return item, None
+    one, item["warnings"] = _portrait(str(volume.path), mask)
+    if one is None:
+        return item | {"is_usable": False}, None
     return item | {"picture": strip_of([one]), "facts": _facts(one)}, one
+
+
+def _portrait(path: str, mask: str) -> tuple[Portrait | None, list[str]]:
+    """Return the portrait of an image, without the outline where that is of another grid, and what is wrong."""
+    try:
+        return portrait(path, mask), []
+    except ImageError as error:
+        without, why = _portrait(path, "") if mask else (None, [str(error)])
+        return without, why or [str(error)]
 
 
 def _facts(one: Portrait) -> str:
     size, spacing = (" × ".join(f"{value:.4g}" for value in values) for values in (one.size, one.spacing_mm))
-    volumes = ", ".join(f"label {label}: {volume:.1f} ml" for label, volume in one.volumes_ml.items())
-    return "; ".join(filter(None, (f"{size} voxels of {spacing} mm", volumes)))
+    return f"{size} voxels of {spacing} mm"
+
+
+def _tell_volumes(items: list[dict[str, Any]], seen: Mapping[tuple[str, str], Portrait]) -> None:
+    """Tell the volumes of an outline's labels with the outline, once for all sequences that share it."""
+    for item in items:
+        of_sample = (one.volumes_ml for (sample, _), one in seen.items() if sample == item["sample"])
+        volumes = next(filter(None, of_sample), {}) if item["what"] == "mask" else {}
+        item["facts"] = (
+            "; ".join(f"label {label}: {volume:.1f} ml" for label, volume in volumes.items()) or item["facts"]
+        )

@@ -8,6 +8,7 @@ LONGEST = 80  # characters of a part of a path
 DEEPEST = 6  # folders and the file
 SHOWN = 200  # characters of the client's own name that are kept to be shown
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
+_ARCHIVE = re.compile(r"\.(zip|7z|rar|tgz|tbz2?|txz|tar(\.\w{1,4})?)$", re.IGNORECASE)
 _SUFFIX = re.compile(r"(\.nii\.gz|\.seg\.nrrd|\.[A-Za-z0-9]{1,8})$")
 
 
@@ -55,6 +56,15 @@ def suffix_of(name: str) -> str:
     """Return what tells the kind of a file, ``.nii.gz`` as a whole; "" where there is none."""
     found = _SUFFIX.search(name)
     return found[0] if found else ""
+
+
+def is_archive(given: str) -> bool:
+    """Say whether a file is called as an archive of others is; a packed image is none.
+
+    >>> is_archive("P01.ZIP"), is_archive("P01.tar.gz"), is_archive("flair.nii.gz")
+    (True, True, False)
+    """
+    return _ARCHIVE.search(given) is not None
 
 
 def shown_name(given: str) -> str:

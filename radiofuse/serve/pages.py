@@ -13,27 +13,31 @@ from typing import Any
 
 from radiofuse.report.page import Banner, render
 from radiofuse.report.patient.surroundings import (
+    VERDICTS,
     applicability_sentences,
     banners,
+    beside_sentences,
     missing_sentences,
     note_sentences,
 )
-from radiofuse.serve.choices import MASK
+from radiofuse.serve.beside import fields_of
+from radiofuse.serve.choices import MASK, why_not
 from radiofuse.serve.jobs import WAITING
 from radiofuse.serve.limits import Limits
 from radiofuse.wording import counted, listed
 
 HERE = Path(__file__).parent
+SCRIPTS = ("drop.js", "sheet.js", "follow.js")
 NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; "
 LATEST = 8  # results on the page of the start
 STEPS = {"Fingerprinting": "Reading the files", "Extracting": "Measuring the tumor"}  # for who knows no programs
-WHEN = "%Y-%m-%d %H:%M"
+WHEN = "%Y-%m-%d %H:%M:%S"
 
 
 @cache
 def own_policy() -> str:
     """Return the policy of our own pages: our scripts and styles, by their digests, and no other."""
-    scripts = " ".join(f"'{_hash(name)}'" for name in ("drop.js", "follow.js"))
+    scripts = " ".join(f"'{_hash(name)}'" for name in SCRIPTS)
     written = re.findall(r"<style>(.*?)</style>", refusal_page(""), re.DOTALL)  # of a page without anybody's text
     styles = " ".join(f"'{_digest(text)}'" for text in written)
     return f"{NOTHING}script-src {scripts}; style-src {styles}; connect-src 'self'; form-action 'self'"
@@ -76,12 +80,34 @@ def start_page(
 
 
 def sheet_page(
-    name: str, token: str, look: Mapping[str, Any], bundles: Sequence[Mapping[str, Any]], trouble: str = ""
+    name: str,
+    token: str,
+    look: Mapping[str, Any],
+    bundles: Sequence[Mapping[str, Any]],
+    said: Mapping[str, str],
+    trouble: str = "",
 ) -> str:
-    """Return the contact sheet of an upload, on which the user says what nobody else can tell, and starts."""
+    """Return the contact sheet of an upload, on which the user says what nobody else can tell, and starts.
+
+    Parameters
+    ----------
+    name, token : str
+        Of the upload, and of the forms of the browser.
+    look : mapping
+        As ``look_through`` returns it.
+    bundles : sequence of mapping
+        As ``describe`` returns each.
+    said : mapping of str to str
+        What was chosen before, by field of the form.
+    trouble : str
+        Why that was refused.
+    """
     samples = list(dict.fromkeys(item["sample"] for item in look["items"]))
     known = [*sorted({one for bundle in bundles for one in bundle["sequences"]}), MASK]
-    items = [{**item, "number": at, "options": _options(item["what"], known)} for at, item in enumerate(look["items"])]
+    items = [
+        {**item, "number": at, "options": _options(item["what"], known), "said": said.get(f"as{at}", item["what"])}
+        for at, item in enumerate(look["items"])
+    ]
     items.sort(key=lambda item: (bool(item["what"]), item["what"] == MASK))  # what is asked for comes first
     asked = sum(not item["what"] for item in items)
     lead = f"{counted(len(items), 'file')} of {listed(samples)}. Is each of them what it should be?"
@@ -92,6 +118,10 @@ def sheet_page(
         "sheet.html",
         "Are these the right images?",
         lead,
+        script="sheet.js",
+        said=said,
+        fields=fields_of(bundles),
+        why_not=why_not(look, bundles, said),
         id=name,
         token=token,
         items=items,
@@ -224,7 +254,17 @@ def _options(what: str, known: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    return [{"id": one["id"], "name": _name(one), "calls": _calls(one), "when": _when(one)} for one in results]
+    has_one_model = len({one["bundle"] for one in results if one.get("bundle")}) < 2
+    return [
+        {
+            "id": one["id"],
+            "name": _name(one),
+            "calls": _calls(one),
+            "about": _about({**one, "bundle": ""} if has_one_model else one),
+            "when": _when(one),
+        }
+        for one in results
+    ]
 
 
 def _name(about: Mapping[str, Any]) -> str:
@@ -235,6 +275,21 @@ def _calls(about: Mapping[str, Any]) -> str:
     if "calls" not in about:
         return str(about.get("state", ""))
     return "; ".join(f"{one['outcome']}: {one['call'] or 'no answer'}" for one in about["calls"])
+
+
+def _about(about: Mapping[str, Any]) -> str:
+    """Tell results of one id apart: the folder that was dropped, the model, and how like its training patients.
+
+    >>> _about({"sample_id": "P01", "folder": "week 6", "bundle": "IDH", "verdict": "outside"})
+    'folder week 6; IDH; outside the training cohort'
+    >>> _about({"sample_id": "P01", "calls": [], "verdict": ""})
+    'nearness to the training cohort unknown'
+    """
+    verdict = VERDICTS.get(str(about.get("verdict", "")))
+    named = f"folder {about['folder']}" if about.get("folder") else ""
+    unknown = "nearness to the training cohort unknown" if "calls" in about else ""
+    like = unknown if verdict is None else f"{verdict[0][0].lower()}{verdict[0][1:]}"
+    return "; ".join(filter(None, (named, str(about.get("bundle", "")), like)))
 
 
 def _when(about: Mapping[str, Any]) -> str:
@@ -258,5 +313,9 @@ def _call(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
 def _notes(told: Mapping[str, Any]) -> list[str]:
     """Return what the doctor's page says of sequences, files and trust in the answer, but for what stands above."""
     above = {said for one in banners(told, "doctor") for said in (f"{one.title}.", *one.items)}
-    of_answer = [*missing_sentences(told, "doctor"), *applicability_sentences(told, "doctor")]
+    of_answer = [
+        *missing_sentences(told, "doctor"),
+        *beside_sentences(told, "doctor"),
+        *applicability_sentences(told, "doctor"),
+    ]
     return [said for said in (*of_answer, *note_sentences(told, "doctor")) if said not in above]

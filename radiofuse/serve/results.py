@@ -173,7 +173,7 @@ def _json(path: Path) -> dict[str, Any] | None:
 def _is_ours(about: Mapping[str, Any]) -> bool:
     """Say whether what is said of a result has the shape in which this module writes it."""
     calls, seconds = about.get("calls", []), about.get("seconds", 0)
-    words = [about.get(name, "") for name in ("state", "sentence", "asked", "bundle", "sample_id")]
+    words = [about.get(name, "") for name in ("state", "sentence", "asked", "bundle", "sample_id", "folder", "verdict")]
     return (
         all(isinstance(one, str) for one in words)
         and isinstance(seconds, int | float)

@@ -15,6 +15,7 @@ from radiofuse.errors import RequestError
 from radiofuse.serve.app import make_app
 from radiofuse.serve.guard import Guard
 from radiofuse.serve.origins import LOOPBACK, Origins
+from radiofuse.serve.quiet import without_messages
 from radiofuse.serve.service import Service
 from radiofuse.serve.tokens import Tokens
 
@@ -83,7 +84,7 @@ def serve(service: Service, address: Address, listening: socket.socket, tell: Ca
         timeout_graceful_shutdown=END_S,
     )
     shown = f"[{address.host}]" if ":" in address.host else address.host
-    with _ended_by_signals():
+    with _ended_by_signals(), without_messages(is_loud=service.is_loud):
         tell(f"http://{shown}:{port}/?token={tokens.link}")
         try:
             _Server(config, service).run(sockets=[listening])

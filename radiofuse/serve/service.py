@@ -54,7 +54,8 @@ class Service:
             workers[0].end()
             self.results.close()
             raise
-        self.limits, self.board = limits, Board()
+        self.limits, self.board, self.is_loud = limits, Board(), is_loud
+        self._tells_folders = models.names.tells_names
         self.uploads = Uploads(results / UPLOADS, limits)
         self._jobs: dict[str, Job] = {}
         self._wanted = tuple(sorted({name for bundle in self.bundles for name in bundle["sequences"]}))
@@ -96,11 +97,18 @@ class Service:
         if upload.answer is not None:
             return upload.answer
         name = new_id()
-        task = Answer(upload.folder, choice.bundle, choice.sample_id, choice.chosen, choice.layout, choice.root)
+        read = choice.sample_id, choice.chosen, choice.layout, choice.root, choice.beside
+        task = Answer(upload.folder, choice.bundle, *read)
         about = {"state": WAITING, "asked": _now(), "bundle": self.bundles[choice.bundle]["title"]}
+        about |= {"folder": upload.dropped} if self._tells_folders else {}
         self.results.write(name, about)
         upload.answer = Job(task, upload, id=name)
         return self._add(upload.answer, self.queue)
+
+    def answer_of(self, upload_id: str) -> Job | None:
+        """Return the job that answers, or answered, for an upload; None where none of this start does."""
+        jobs = (job for job in self._jobs.values() if job.upload.id == upload_id and not job.is_look)
+        return next(jobs, None)
 
     def remove(self, upload: Upload) -> None:
         """Stop what is done with an upload, and remove its files."""
@@ -141,13 +149,14 @@ def summary(told: dict[str, Any]) -> dict[str, Any]:
     """Return of an answer what the list of results shows.
 
     >>> summary({"sample_id": "p1", "outcomes": {"idh": {"call": "wt", "probability": {"wt": 0.9}}}})
-    {'sample_id': 'p1', 'calls': [{'outcome': 'idh', 'call': 'wt', 'probability': 0.9}]}
+    {'sample_id': 'p1', 'calls': [{'outcome': 'idh', 'call': 'wt', 'probability': 0.9}], 'verdict': ''}
     """
     calls = [
         {"outcome": name, "call": one["call"], "probability": one["probability"].get(one["call"])}
         for name, one in told["outcomes"].items()
     ]
-    return {"sample_id": told["sample_id"], "calls": calls}
+    verdict = (told.get("applicability") or {}).get("verdict") or ""
+    return {"sample_id": told["sample_id"], "calls": calls, "verdict": verdict}
 
 
 def _now() -> str:

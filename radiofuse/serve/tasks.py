@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 class Names(Protocol):
     """Under which names patients are compared and told: ``Naming`` of the commands."""
+
+    @property
+    def tells_names(self) -> bool:
+        """Whether patients are told as their folders are called."""
+        ...
 
     def load(self, bundle: Path, signers: Path | None, trust: Sequence[str] = ()) -> Bundle:
         """Return a bundle that compares patients under these names."""
@@ -116,6 +121,8 @@ class Answer:
         Where the files lie as a layout has them and nothing was changed, its name; else "".
     root : str
         Then the patient's folder below that of the upload.
+    beside : dict of str to str
+        What the bundle reads beside images, by column of a cohort table.
     """
 
     folder: Path
@@ -124,6 +131,7 @@ class Answer:
     chosen: tuple[Chosen, ...]
     layout: str
     root: str
+    beside: dict[str, str] = field(default_factory=dict)
 
     @property
     def out(self) -> Path:

@@ -53,6 +53,18 @@ class Upload:
     came: float = field(default_factory=time.monotonic)
 
     @property
+    def dropped(self) -> str:
+        """What the client calls the folder that was dropped; "" where single files came, or several folders.
+
+        >>> Upload("x", Path(), {"P_01/f.nii": "P 01/f.nii", "P_01/t.nii": "P 01/t.nii"}).dropped
+        'P 01'
+        """
+        tops = {
+            given.replace("\\", "/").partition("/")[0] for given in self.files.values() if re.search(r"[/\\]", given)
+        }
+        return next(iter(tops)) if len(tops) == 1 else ""
+
+    @property
     def is_looked_at(self) -> bool:
         """Whether its owner may start it, and has not."""
         return self.answer is None and self.look is not None and self.look.has_ended

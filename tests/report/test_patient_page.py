@@ -67,6 +67,7 @@ ANSWER: dict[str, Any] = {
         "mutant (WHO 2021)",
     ],
     "as_published": [],
+    "beside_images": {"age": 56.0, "sex": 0.0, "site": None},
     "dropout_spread": [
         {"network": "flair", "outcome": "idh", "class": "mutant", "mean": 0.7421, "sd": 0.0513, "passes": 20}
     ],
@@ -141,6 +142,7 @@ def test_the_page_says_what_bears_on_trusting_it(answer: dict[str, Any], picture
     assert text.count("Research use only") >= 3 and "position: fixed" in page
     assert "Not for any patient" in text and "Outside the training cohort" in text
     assert "codel = codeleted implies idh = mutant (WHO 2021)" in text
+    assert "the model read age 56.0 and sex F. It reads site too, which it was not told." in text
     assert "t1ce was" in text and "t2 could not be used" in text
     assert "secret" not in page and "flair.nii.gz" not in page and "Anna" not in page
     assert "Refits to other patients." in text and "wildtype or mutant" in text

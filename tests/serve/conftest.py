@@ -30,7 +30,10 @@ label = "idh"
 modalities = ["t1ce", "flair"]
 [radiomics]
 settings = "quick.json"
-[fusion]
+[[models]]
+name = "fused"
+kind = "late"
+clinical = true
 combine = ["mean"]
 calibrate = false
 [evaluation]

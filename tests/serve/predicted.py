@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from radiofuse.commands.predict import app
 
 
-def predicted(bundle: Path, folder: Path, place: Path) -> dict:
+def predicted(bundle: Path, folder: Path, place: Path, *options: str) -> dict:
     """Return the answer of ``predict`` for a patient's folder."""
     out = place / "answer.json"
-    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(place / "store")]
+    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(place / "store"), *options]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     return json.loads(out.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 from urllib.parse import urlsplit
 
@@ -122,18 +123,45 @@ def refusal(client: Client, files) -> str:
 def test_what_is_no_image_gets_a_sentence_and_is_removed(server, client):
     said = refusal(client, [("P01/letter.pdf", b"%PDF-1.4"), ("P01/notes.txt", b"x")])
     assert "No image is among the 2 files" in said and "NIfTI" in said
-    assert "Unpack an archive first, and choose the folder" in said
+    assert "Choose the folder of the patient" in said
     assert server.uploads() == []
 
 
-def test_an_image_that_cannot_be_read_is_told_on_the_sheet_and_in_the_answer(client, patient):
+def test_an_archive_is_not_opened_and_gets_advice(server, client):
+    said = refusal(client, [("P01.zip", b"PK\x03\x04"), ("notes.txt", b"x")])
+    assert "P01.zip: an archive is not opened here. Unpack it, and drop the folder that comes of it." in said
+    assert server.uploads() == []
+
+
+def test_an_image_that_cannot_be_read_keeps_start_from_working_until_it_is_left_unused(client, patient):
     files = [(name, b"\x1f\x8bno image" if "flair" in name else content) for name, content in files_of(patient)]
-    upload = client.looked(files)
-    assert 'class="warning"' in client.ask(upload).text
-    job = client.post(f"{upload}/answer").json["page"]
+    upload = client.looked([*files, ("P01/more.zip", b"PK")])
+    page = client.ask(upload).text
+    assert "What is packed in P01/more.zip was not looked at" in page
+    assert 'class="warning"' in page and "flair.nii.gz cannot be read. Choose \u201cnot used\u201d for it" in page
+    refused = client.post(f"{upload}/answer")
+    assert refused.status == 422 and refused.json["error"] == client.post(f"{upload}/check").json["why_not"]
+    unused = {f"as{number_of(page, 'flair.nii.gz')}": ""}
+    assert client.post(f"{upload}/check", **unused).json["why_not"] == ""
+    job = client.post(f"{upload}/answer", **unused).json["page"]
     assert client.ended(job)["state"] == "done"
     page = client.ask(f"/results/{job.rpartition('/')[2]}").text
-    assert "flair could not be used" in page and "/uploads/" not in page
+    assert "flair is missing" in page and "/uploads/" not in page
+
+
+def test_without_the_outline_that_the_model_needs_start_does_not_work(client, patient):
+    files = [one for one in files_of(patient) if "seg" not in one[0]]
+    upload = client.looked(files)
+    page = client.ask(upload).text
+    assert 'role="status">The model reads the images inside an outline of the tumor, and none was chosen.' in page
+    assert client.post(f"{upload}/check").json["why_not"].startswith("The model reads the images inside an outline")
+    assert client.post(f"{upload}/remove").status == 201
+
+
+def number_of(page: str, name: str) -> str:
+    """Return the number of a file's field on a contact sheet."""
+    (own,) = (item for item in page.split("<li")[1:] if f'<p class="note">P01/{name}</p>' in item)
+    return re.search(r'name="as(\d+)"', own)[1]
 
 
 def test_an_image_that_expands_without_end_is_refused_by_the_gate(client, patient):

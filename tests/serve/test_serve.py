@@ -17,7 +17,7 @@ def test_a_folder_of_images_gets_the_numbers_of_predict_and_leaves_no_image(
 ):
     told, expected = client.answered(files_of(patient)), predicted(tiny_bundle, patient, tmp_path)
     assert told["outcomes"] == expected["outcomes"] and told["sample_id"] == expected["sample_id"] == "P01"
-    assert told["notes"] == expected["notes"]
+    assert told["notes"] == expected["notes"] and told["beside_images"] == {"age": None, "sex": None}
     said = json.dumps(told)
     assert str(server.results) not in said and str(tiny_bundle.parent) not in said
     assert server.uploads() == []
@@ -27,6 +27,37 @@ def test_a_folder_of_images_gets_the_numbers_of_predict_and_leaves_no_image(
     assert all(as_shown(value) in page for value in call["probability"].values())
     said = (server.results.parent / "said").read_text()
     assert "A patient ended after" in said and not re.search(r"P01|/uploads|\.nii|[0-9a-f]{32}", said)
+
+
+def test_clinical_numbers_are_asked_for_checked_and_answered_with_as_predict_does(
+    client, tiny_bundle, patient, tmp_path
+):
+    upload = client.looked(files_of(patient))
+    page = client.ask(f"{upload}/answer")
+    assert page.address.endswith(upload)  # nothing is answered yet: back to the sheet
+    assert "beside the images</legend>" in page.text and page.text.count("label 2: ") == 1
+    assert re.search(r'name="clinical__age" value=""[^>]*>\s*<span class="note">\d+ to \d+ in training', page.text)
+    for given, why in [
+        ("abc", "a number was expected, such as"),
+        ("nan", "a number was expected"),
+        ("9" * 101, "most"),
+    ]:
+        assert why in client.post(f"{upload}/check", clinical__age=given).json["why_not"]
+    refused = client.post(f"{upload}/answer", clinical__age="17", clinical__sex="yes")
+    assert refused.status == 422 and "F and M were expected, got 'yes'" in refused.json["error"]
+    job = client.post(f"{upload}/answer", clinical__age=" 17 ", clinical__sex="F").json["page"]
+    assert client.ended(job)["state"] == "done"
+    result = client.ask(f"{upload}/answer").address
+    told = client.ask(f"{result}/answer.json").json
+    (tmp_path / "people.csv").write_text("participant_id,age,sex\nP01,17,F\n")
+    options = ("--participants", str(tmp_path / "people.csv"))
+    expected = predicted(tiny_bundle, patient, tmp_path, *options)
+    assert told["outcomes"] == expected["outcomes"] and told["notes"] == expected["notes"]
+    assert told["beside_images"] == expected["beside_images"] == {"age": 17.0, "sex": 0.0}
+    assert any(note.startswith("clinical__age 17 is outside") for note in told["notes"])
+    assert told["applicability"]["verdict"] is None  # of fourteen patients
+    row = client.ask("/results").text.partition(f'<a href="{result[result.index("/results") :]}">P01</a>')[2]
+    assert "folder P01; nearness to the training cohort unknown" in row.partition("</li>")[0]
 
 
 def test_files_of_unknown_names_are_asked_for_and_answered_as_if_they_had_them(client, patient, tmp_path, tiny_bundle):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 import shutil
 import threading
 import time
@@ -24,6 +26,7 @@ from radiofuse.serve.limits import Limits
 from radiofuse.serve.look import look_through
 from radiofuse.serve.pages import results_page
 from radiofuse.serve.queue import Queue
+from radiofuse.serve.quiet import without_messages
 from radiofuse.serve.refusal import RefusedError
 from radiofuse.serve.results import Results
 from radiofuse.serve.tasks import Answer, Look, Models
@@ -81,6 +84,24 @@ def test_an_error_that_nobody_expects_ends_its_own_job_and_not_the_queue(tmp_pat
     (state, sentence), after = states([first, second], lambda *_: None)
     assert state == "refused" and "(KeyError)" in sentence and "/srv" not in sentence and "memory" not in sentence
     assert after == ("done", "")
+
+
+def test_an_error_in_a_thread_or_a_handler_is_logged_by_its_name_and_place_alone(tmp_path, caplog, capsys):
+    def on_end(job, state, sentence):
+        raise KeyError("/srv/secret/P01")
+
+    with without_messages():
+        assert states([job_of(tmp_path)], on_end)[0][0] == "refused"
+        try:
+            on_end(None, "", "")
+        except KeyError:
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application of %s", "P01")
+    assert (
+        caplog.text.count("KeyError (test_what_goes_wrong_inside.py:") == 1
+    )  # of a handler the last place is the first
+    assert caplog.text.count("KeyError") == 2 and "on_end" in caplog.text
+    assert not re.search(r"secret|P01|Traceback", caplog.text + "".join(capsys.readouterr()))
+    assert threading.excepthook is not None and not logging.getLogger("uvicorn.error").filters
 
 
 @ends_a_thread
@@ -213,7 +234,7 @@ def test_an_upload_that_the_end_of_the_server_cuts_off_leaves_its_place(tmp_path
 
 def test_two_files_of_a_sequence_that_the_bundle_does_not_read_are_left_out():
     items = [{"sample": "P01", "what": what, "path": f"files/{at}"} for at, what in enumerate(["flair", "adc", "adc"])]
-    bundle = {"sequences": ["flair"], "needs_mask": False}
+    bundle = {"sequences": ["flair"], "needs_mask": False, "beside": []}
     choice = choice_of({"layout": "", "root": "files", "items": items}, [bundle], {})
     assert [one.what for one in choice.chosen] == ["flair"]
     with pytest.raises(RefusedError, match="Two files were chosen as adc"):

@@ -10,11 +10,13 @@ from pathlib import Path
 from radiofuse.imaging.layouts.rules import SUFFIX, NameRule
 from radiofuse.imaging.layouts.volume import Found
 
-# BraTS20_Training_001_t1ce.nii.gz, Brats18_CBICA_AAB_1_flair.nii.gz, BraTS2021_00000_seg.nii.gz
+# BraTS20_Training_001_t1ce.nii.gz, Brats18_CBICA_AAB_1_flair.nii.gz, BraTS2021_00000_seg.nii.gz; our phantoms call the
+# segmentation phantom-001_mask.nii.gz, which a mask of the brain is not taken for
 OLD_NAMES = NameRule(
-    rf"(?:.*/)?(?P<sample>[^/]+?)_(?P<kind>flair|t1|t1ce|t2|seg){SUFFIX}",
+    rf"(?:.*/)?(?P<sample>[^/]+?)_(?P<kind>flair|t1|t1ce|t2|seg|(?<!brain_)mask){SUFFIX}",
     {"t1": "t1", "t1ce": "t1ce", "t2": "t2", "flair": "flair"},
-    {"seg": ""},
+    {"seg": "", "mask": ""},
+    preferred=("_seg", ""),
 )
 # BraTS-GLI-00000-000-t1n.nii.gz: the last number counts the scans of a patient
 NEW_NAMES = NameRule(

@@ -42,6 +42,7 @@ ANSWER: Any = {
     "similar": (Whole({"n": int, "shares": {ANY_NAME: BY_CLASS}}), None),
     "images": {ANY_NAME: str},
     "without": {ANY_NAME: str},
+    "beside_images": {ANY_NAME: (*MAYBE, str)},
     "bundle": str,
     "manifest_sha256": str,
     "engine": ({"radiofuse": str}, None),

@@ -15,6 +15,7 @@ FEATURES_ALONE = {
     "inside": "is like that of the patients the model learned from",
     "at the edge": "is at the edge of that of the patients the model learned from",
 }
+SEXES = {0.0: "F", 1.0: "M"}  # as tables of cohorts code them
 NOT_COMPARED = "could not be compared"
 CONTRADICTION = "the calls contradict that "
 SEEN_BEFORE = "trained on: "  # how a note begins; what follows may name a training sample
@@ -91,6 +92,29 @@ def missing_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
         said.append(f"{of} could not be used{why}")
     everything = "All pictures that the model looks at were there." if to_patient else "No sequence was missing."
     return said or [everything]
+
+
+def beside_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
+    """Return what the model was told of a patient beside images, and what it reads and was not told.
+
+    Examples
+    --------
+    >>> beside_sentences({"beside_images": {"age": 56.0, "sex": None}}, "doctor")
+    ['Beside the images the model read age 56.0.', 'It reads sex too, which it was not told.']
+    """
+    told_of: Mapping[str, Any] = told.get("beside_images") or {}
+    known = [f"{name} {_beside(name, value)}" for name, value in told_of.items() if value is not None]
+    unknown = [name for name, value in told_of.items() if value is None]
+    images = "pictures" if reader == "patient" else "images"
+    said = [f"Beside the {images} the model read {listed(known)}."] if known else []
+    too = "It reads" if known else f"Beside the {images} the model reads"
+    return said + ([f"{too} {listed(unknown)}{' too' if known else ''}, which it was not told."] if unknown else [])
+
+
+def _beside(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return SEXES.get(value, plain(value)) if name == "sex" else plain(value)
 
 
 def _answered_without(told: Mapping[str, Any]) -> str:

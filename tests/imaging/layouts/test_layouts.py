@@ -18,6 +18,7 @@ from radiofuse.imaging import read_image, write_volume
 from radiofuse.imaging.layouts.choices import find
 from radiofuse.imaging.layouts.make import make_cohort
 from radiofuse.imaging.layouts.pattern import find as find_by_pattern
+from radiofuse.imaging.layouts.volume import MASK
 from radiofuse.store import FeatureStore
 from radiofuse.tables.cohort import read_cohort
 
@@ -182,6 +183,15 @@ def test_a_function_that_is_no_layout_is_one_sentence(tmp_path: Path, layout: st
     save(tmp_path / "P1_t1.nii.gz")
     with pytest.raises(RequestError, match=sentence):
         find(tmp_path, layout)
+
+
+def test_a_segmentation_may_be_called_mask_and_one_of_the_brain_or_beside_a_seg_is_none(tmp_path: Path) -> None:
+    for name in ("p1/p1_t1", "p1/p1_mask", "p2/p2_t1", "p2/p2_mask", "p2/p2_seg", "p3/p3_t1", "p3/p3_brain_mask"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.nii.gz").touch()
+    layout, found = find(tmp_path)
+    masks = {volume.sample_id: volume.path.name for volume in found.volumes if volume.role == MASK}
+    assert layout == "brats" and masks == {"p1": "p1_mask.nii.gz", "p2": "p2_seg.nii.gz"}
 
 
 def test_the_grade_of_brats_2018_is_the_folder(tmp_path: Path) -> None:
