@@ -49,7 +49,7 @@ HEAVY_ROOMS = {
     "onnx": {"bundle"},
     "skl2onnx": {"bundle"},
     "xgboost": {"classify"},
-    "distributed": {"extract"},
+    "distributed": {"work"},
     "pyarrow": {"store"},
     "matplotlib": {"report"},
     "jinja2": {"report"},

@@ -31,6 +31,7 @@ def main(
             "--joblib", help="Pickle the models, for scripts that call joblib.load; the bundle asks for --trust joblib."
         ),
     ] = False,
+    dask: terminal.DaskFolds = None,
     retry_failed: terminal.RetryFailed = False,
     pseudonymize: Pseudonymize = None,
     share: Annotated[
@@ -48,7 +49,7 @@ def main(
     from radiofuse.patients.pseudonyms import read_pseudonyms
 
     options: dict[str, Any] = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
-    options["pickled"] = joblib
+    options |= {"pickled": joblib, "cluster": dask}
     if pseudonymize is not None:
         apart = Path("out") if out is None else out
         options["pseudonyms"] = read_pseudonyms(pseudonymize, make=True, apart_from=[apart])

@@ -34,6 +34,12 @@ Dask = Annotated[
         "--dask", help="Address of a Dask scheduler, as tcp://host:8786: its workers, which see the same files, do it."
     ),
 ]
+DaskFolds = Annotated[
+    str | None,
+    typer.Option(
+        "--dask", help="Address of a Dask scheduler, as tcp://host:8786: its workers do it; the numbers are the same."
+    ),
+]
 
 EPILOG = "--version prints the version."
 

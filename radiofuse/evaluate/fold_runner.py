@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
@@ -30,6 +30,7 @@ TASKS_PER_JOB = 4  # where splits are fitted together: so many that a slow task 
 
 Job = tuple[int, str]  # place of the split, name of the model
 Task = tuple[str, Sequence[int]]  # name of the model, places of the splits it is fitted in
+Sent = tuple[str, "FoldRun", dict[int, Split]]  # what a process is sent of a task: of all splits those of its places
 
 
 class Inspect(Protocol):
@@ -138,8 +139,7 @@ def finish_folds(
     ]
     bundles = _bundles(tasks, runs, n_jobs) if fit is None else [[task] for task in tasks]
     calls = [
-        delayed(_run_bundle)(bundle, {name: runs[name] for name, _ in bundle}, inspect, fit or fit_alone)
-        for bundle in bundles
+        delayed(_run_bundle)([_sent(task, runs) for task in bundle], inspect, fit or fit_alone) for bundle in bundles
     ]
     called = [_bundle_name(bundle, runs) for bundle in bundles]
     for _, outcomes in finish_calls(calls, called, n_jobs=n_jobs):
@@ -151,6 +151,11 @@ def finish_folds(
 
 def _places(run: FoldRun) -> range:
     return range(len(run.splits))
+
+
+def _sent(task: Task, runs: Mapping[str, FoldRun]) -> Sent:
+    name, places = task
+    return name, replace(runs[name], splits=()), {place: runs[name].splits[place] for place in places}
 
 
 def _tasks(runs: Mapping[str, FoldRun], n_jobs: int | None, *, together: bool) -> Iterator[Task]:
@@ -192,24 +197,22 @@ def _task_name(name: str, splits: Sequence[Split]) -> str:
     return _job_name(name, splits[0]) + end
 
 
-def _run_bundle(
-    bundle: Sequence[Task], runs: Mapping[str, FoldRun], inspect: Inspect | None, fit: FitInSplits
-) -> list[Finished]:
+def _run_bundle(bundle: Sequence[Sent], inspect: Inspect | None, fit: FitInSplits) -> list[Finished]:
     """Do tasks one after the other: what several models compute alike is computed by the first."""
     with sharing_calls() if len(bundle) > 1 else nullcontext():
-        return [one for name, places in bundle for one in _run_task(name, runs[name], places, inspect, fit)]
+        return [one for sent in bundle for one in _run_task(*sent, inspect, fit)]
 
 
 def _run_task(
-    name: str, run: FoldRun, places: Sequence[int], inspect: Inspect | None, fit: FitInSplits
+    name: str, run: FoldRun, splits: Mapping[int, Split], inspect: Inspect | None, fit: FitInSplits
 ) -> list[Finished]:
-    splits, labels, outcomes = [run.splits[place] for place in places], run.labels, []
+    labels, outcomes = run.labels, []
     started = time.perf_counter()
     # several threads sum in another order: results would depend on n_jobs
     with one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        models = fit(run.model, run.X, labels, splits, groups=run.groups)
-        for place, split, fitted in zip(places, splits, models, strict=True):
+        models = fit(run.model, run.X, labels, list(splits.values()), groups=run.groups)
+        for (place, split), fitted in zip(splits.items(), models, strict=True):
             X_test = take_rows(run.X, split.test)
             table = run.told(fitted, name, X_test, split)
             finding = None if inspect is None else inspect(fitted, X_test, take_rows(labels, split.test))

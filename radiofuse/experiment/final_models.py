@@ -48,6 +48,6 @@ def _fit_in_parallel(model: Any, labeled: LabeledRows, n_jobs: int) -> None:
     takes_jobs = "n_jobs" in model.get_params(deep=False)
     if takes_jobs:
         model.set_params(n_jobs=n_jobs)
-    model.fit(labeled.X, labeled.y, groups=labeled.groups)
+    model.fit(labeled.X.copy(), labeled.y, groups=labeled.groups)  # in one piece of memory, as processes are sent it
     if takes_jobs:
         model.set_params(n_jobs=None)

@@ -26,6 +26,7 @@ from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report
 from radiofuse.wording import some
+from radiofuse.work.cluster import on_cluster
 from radiofuse.work.kept import FOLDER, Kept, digest_of
 from radiofuse.work.laps import Laps
 
@@ -44,6 +45,7 @@ def run_recipe(
     retry_failed: bool = False,
     pseudonyms: Pseudonyms | None = None,
     pickled: bool = False,
+    cluster: str | None = None,
 ) -> Path:
     """Run a recipe from the cohort table to the report.
 
@@ -71,6 +73,9 @@ def run_recipe(
     pickled : bool, default=False
         Whether joblib writes the models of the bundle, which loads only where that is trusted then; else they are
         arrays and JSON, which load without running code.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers do what processes here would; they need no images, and see the
+        feature store where networks read crops from it.
 
     Returns
     -------
@@ -91,10 +96,11 @@ def run_recipe(
         log.warning("%s", words)
     for words in rows.warnings():
         log.warning("%s", words)
-    results = evaluate_models(recipe, rows, n_jobs=n_jobs, progress=progress, kept_in=out / FOLDER)
-    laps = Laps()
-    models = fit_models(recipe, rows, n_jobs=n_jobs, progress=progress)
-    laps.end(FINAL)
+    with on_cluster(cluster, n_jobs) as at_once:
+        results = evaluate_models(recipe, rows, n_jobs=at_once, progress=progress, kept_in=out / FOLDER)
+        laps = Laps()
+        models = fit_models(recipe, rows, n_jobs=at_once, progress=progress)
+        laps.end(FINAL)
     weights = weigh_members(recipe, rows, results.findings, models, progress=progress)
     laps.end(WEIGHTS)
     times = run_times({**rows.stages, **results.stages, **laps.seconds}, results.in_folds)

@@ -11,18 +11,18 @@ import pandas as pd
 
 from radiofuse import notebook
 from radiofuse.errors import ImageError
-from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.outcomes import DIED, Outcome, extract_on_worker, extract_regions_of_mask, record_of
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
 from radiofuse.extract.tasks import Extractor, Task, label_of_masks, list_tasks
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.extract.workers import run_in_children
 from radiofuse.imaging import CONTENT_CODES, file_sha256
 from radiofuse.progress import Progress
 from radiofuse.radiomics import FEATURE_ERROR_CODES
 from radiofuse.store import Block, FeatureStore, content_key
 from radiofuse.store.writer import Writer
 from radiofuse.tables.images import imaged_modalities
+from radiofuse.work.cluster import WORKER_DIED, run_on_cluster
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.extract.cluster import run_on_cluster
 from radiofuse.extract.outcomes import DIED, told_by_worker
-from radiofuse.extract.workers import WORKER_DIED, run_in_children
+from radiofuse.extract.workers import run_in_children
 from radiofuse.progress import Progress
+from radiofuse.work.cluster import WORKER_DIED, run_on_cluster
 from radiofuse.work.environment import read_environment
 
 Task = TypeVar("Task")

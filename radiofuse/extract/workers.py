@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from radiofuse.errors import WorkerError
+from radiofuse.work.cluster import WORKER_DIED
 
 Task = TypeVar("Task")
 
-WORKER_DIED: Any = object()
 STARTS = 3  # a process that starts children may be killed as one of them may; what refuses three times goes on refusing
 PAUSE_S = 0.5  # before the next start: a server that was killed counts as running until the system has ended it
 

@@ -1,4 +1,4 @@
-"""Calls in child processes, where a killed child costs its own call, and that only if it is killed again."""
+"""Calls in child processes or on a cluster, where a killed one costs its own call, and that only if killed again."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from socket import gethostname
+from threading import Lock
 from typing import Any
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed  # joblib's, and scikit-learn's configuration goes along
 from threadpoolctl import ThreadpoolController
 
-from radiofuse.errors import WorkerError
+from radiofuse.errors import RequestError, WorkerError
+from radiofuse.work.cluster import WORKER_DIED, cluster_in_use, run_on_cluster
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +30,8 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
     """Yield position and result of every call as it finishes, in any order.
 
     A killed child breaks the whole pool, and nobody can tell which of the calls in flight did it. They are
-    repeated once the others are done, each alone in a fresh child. What a call warns of is warned of here.
+    repeated once the others are done, each alone in a fresh child. What a call warns of is warned of here. In a
+    block of ``on_cluster`` the cluster's workers do what several processes would do here.
 
     Parameters
     ----------
@@ -49,6 +54,9 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
     >>> sorted(finish_calls([delayed(pow)(2, n) for n in range(3)], ["a", "b", "c"], n_jobs=1))
     [(0, 1), (1, 2), (2, 4)]
     """
+    if n_jobs not in (None, 1) and cluster_in_use() is not None:
+        yield from _finish_on_cluster(calls, names)
+        return
     waiting, suspects, renewed = deque(range(len(calls))), [], False
     while waiting:
         in_flight: list[int] = []
@@ -68,12 +76,47 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
             yield from _finish(calls, deque([position]), [], 2)  # one process would be this one
         except TerminatedWorkerError:
             killed.append(names[position])
+    _refuse_killed(killed)
+
+
+def _refuse_killed(killed: Sequence[str]) -> None:
     if killed:
         more = f" and of {len(killed) - 1} others" if len(killed) > 1 else ""
         raise WorkerError(
             f"The process of {killed[0]}{more} was killed twice, the second time while it ran alone; most often "
             "memory ran out. Free memory or take a smaller problem, then run it again."
         )
+
+
+def _finish_on_cluster(calls: Sequence[Call], names: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    killed = []
+    told = get_config(), list(warnings.filters)
+    for (position, _), answer in run_on_cluster(_answer, told, enumerate(calls), retries=0):
+        if answer is WORKER_DIED:
+            killed.append(names[position])
+            continue
+        _, result, warned = answer
+        for message, category in warned:
+            warnings.warn(_warning(message, category), stacklevel=3)
+        yield position, result
+    _refuse_killed(killed)
+
+
+_ALONE = Lock()  # warnings and numbers of threads are of a process: calls in two of its threads would mix theirs up
+
+
+def _answer(told: tuple[dict[str, Any], list[Any]], numbered: tuple[int, Call]) -> Any:
+    """Do a call in a worker's process, with the settings of the process that asked for it."""
+    config, filters = told
+    try:
+        with _ALONE, config_context(**config), warnings.catch_warnings():
+            warnings.filters[:] = filters
+            return _numbered(*numbered)
+    except OSError as error:
+        raise RequestError(
+            f"{gethostname()}, a worker of the Dask cluster, cannot read or write what it needs ({error}). Mount the "
+            "folder there under the same path, then run the same command; what was finished is stored."
+        ) from error
 
 
 def _describe_unloadable(name: str, error: BrokenProcessPool) -> str:

@@ -15,13 +15,13 @@ import pytest
 import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
-from radiofuse.extract import cluster, extract_cohort
-from radiofuse.extract.cluster import run_on_cluster
+from radiofuse.extract import extract_cohort
 from radiofuse.extract.outcomes import extract_on_worker
 from radiofuse.extract.tasks import Task
-from radiofuse.extract.workers import WORKER_DIED
 from radiofuse.store import Block, FeatureStore
 from radiofuse.tables.cohort import read_cohort
+from radiofuse.work import cluster
+from radiofuse.work.cluster import WORKER_DIED, run_on_cluster
 from tests.processes import LIMIT_S
 
 dask = pytest.importorskip("dask")

@@ -1,0 +1,242 @@
+"""Tasks on the workers of a Dask cluster, where a dying worker costs its own task a repetition and no more."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
+from threading import local
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from radiofuse.errors import RequestError
+from radiofuse.work.parcels import Parcels, unpack
+from radiofuse.work.worker_versions import refuse_other_versions, versions_here
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+Task = TypeVar("Task")
+
+WORKER_DIED: Any = object()
+CONNECT_S = 20
+WORKERS_S = 60  # for a first worker; a queue of jobs may take hours, and is waited for in the script that starts it
+WITHOUT_WORKERS_S = 300  # in the middle of the work, where some machine may start again
+# of a task that raises what is no error of ours: a network folder that is away for a moment, or too little memory
+RETRIES = 2
+TASKS_PER_THREAD = 2  # one that runs and one that waits, so that no worker idles while results travel
+GO_ON = "What was finished is stored: start the cluster again, then run the same command."
+
+
+class Cluster:
+    """A cluster that is connected: its client, and the tables that were sent to it."""
+
+    def __init__(self, client: Client, versions: dict[str, str] | None = None) -> None:
+        self.client, self.versions = client, versions
+        self.parcels = Parcels(client)
+
+    @property
+    def n_workers(self) -> int:
+        """How many workers there are now."""
+        return len(self.client.nthreads())
+
+
+_in_use: ContextVar[Cluster | None] = ContextVar("_in_use", default=None)
+
+
+@contextmanager
+def on_cluster(address: str | None, n_jobs: int) -> Iterator[int]:
+    """Let the workers of a cluster do what a block would give to processes of this machine.
+
+    Nothing changes but where it is done: `radiofuse.work.jobs.finish_calls` sends its calls there, seeds are of the
+    task and not of the worker, and results come back in the order in which they end.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler, as ``tcp://host:8786``; None leaves everything here.
+    n_jobs : int
+        Processes here, without a cluster.
+
+    Yields
+    ------
+    int
+        How many pieces are done at once: the ``n_jobs`` of what is called in the block.
+
+    Raises
+    ------
+    RequestError
+        If Dask is not installed, no scheduler answers, it has no workers, or a worker has other versions.
+
+    Examples
+    --------
+    >>> with on_cluster(None, n_jobs=4) as n_jobs:
+    ...     n_jobs
+    4
+    """
+    if address is None:
+        yield n_jobs
+        return
+    with _connected(address) as client:
+        _await_worker(client)
+        versions = versions_here()
+        refuse_other_versions(client, versions)
+        cluster = Cluster(client, versions)
+        token = _in_use.set(cluster)
+        try:
+            yield max(2, cluster.n_workers)  # 1 is this process
+        finally:
+            _in_use.reset(token)
+
+
+def cluster_in_use() -> Cluster | None:
+    """Return the cluster of the block of `on_cluster` that runs, if there is one."""
+    return _in_use.get()
+
+
+def run_on_cluster(
+    function: Callable[[Any, Task], Any],
+    shared: object,
+    tasks: Iterable[Task],
+    *,
+    address: str | None = None,
+    retries: int = RETRIES,
+) -> Iterator[tuple[Task, Any]]:
+    """Yield ``(task, function(shared, task))`` as the tasks finish, in any order; as ``run_in_children``.
+
+    The scheduler gives the tasks of a dead worker to others, until one of them has lost as many workers as the
+    cluster's setting ``distributed.scheduler.allowed-failures`` says. As it may have run beside the one that
+    did it, it is tried once more with no other task on the cluster, and comes back as ``WORKER_DIED`` if that
+    fails too.
+
+    Parameters
+    ----------
+    function : callable
+        Importable on the workers.
+    shared : object
+        Unpickled once in each thread of each worker.
+    tasks : iterable
+        Picklable. As many are sent as keep all threads busy, so that a long list needs no memory there. Tables and
+        arrays in them travel once, however many tasks hold them.
+    address : str, optional
+        Of the scheduler, as ``tcp://host:8786``; without it the cluster of the block of `on_cluster`.
+    retries : int
+        How often a task that raises an error is tried again.
+
+    Raises
+    ------
+    RequestError
+        If Dask is not installed, no scheduler answers, or the cluster is lost on the way.
+    """
+    with _cluster_at(address) as cluster:
+        work, suspects = pickle.dumps((function, shared, cluster.versions)), []
+        for task, result in _run(cluster, work, tasks, retries, at_most=None):
+            if result is WORKER_DIED:
+                suspects.append(task)
+            else:
+                yield task, result
+        yield from _run(cluster, work, suspects, retries, at_most=1)
+
+
+def _run(
+    cluster: Cluster, work: bytes, tasks: Iterable[Task], retries: int, *, at_most: int | None
+) -> Iterator[tuple[Task, Any]]:
+    from distributed import as_completed
+
+    client, waiting, in_flight = cluster.client, iter(tasks), {}
+    finished = as_completed(loop=client.loop)
+    with cluster.parcels.packing() as pack:
+        while True:
+            for task in islice(waiting, max((at_most or _room(client)) - len(in_flight), 0)):
+                future = client.submit(_call, work, *pack(task), pure=False, retries=retries)
+                in_flight[future] = task
+                finished.add(future)
+            if not in_flight:
+                return
+            future = next(finished)
+            yield in_flight.pop(future), _result(client, future)
+
+
+def _room(client: Client) -> int:
+    """Return how many tasks keep the cluster busy; it may grow and shrink, and a new one asks for its first worker."""
+    if client.status != "running":
+        raise _lost(client)
+    try:
+        return TASKS_PER_THREAD * max(sum(client.nthreads().values()), 1)
+    except OSError:
+        raise _lost(client) from None
+
+
+def _result(client: Client, future: Future) -> Any:
+    from distributed import KilledWorker
+
+    if future.cancelled():
+        raise _lost(client)
+    try:
+        return future.result()
+    except KilledWorker:
+        return WORKER_DIED
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            f"The Dask cluster lacks a module ({error}). Install the same radiofuse on its scheduler and workers."
+        ) from error
+
+
+@contextmanager
+def _cluster_at(address: str | None) -> Iterator[Cluster]:
+    in_use = cluster_in_use()
+    if in_use is not None and address is None:
+        yield in_use
+        return
+    with _connected(str(address)) as client:
+        yield Cluster(client)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    try:
+        from distributed import Client
+        from distributed.comm import resolve_address
+    except ModuleNotFoundError:
+        raise RequestError("A cluster needs Dask, which is not installed: pip install 'radiofuse[dask]'.") from None
+    try:
+        resolve_address(address)  # a client that is given none it understands keeps on trying in the background
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
+        raise RequestError(
+            f"No Dask scheduler answers at {address} ({error}). Start one, or correct the address, as tcp://host:8786."
+        ) from error
+    with client:
+        yield client
+
+
+def _await_worker(client: Client) -> None:
+    """Wait for a first worker; a cluster that starts them as they are needed is given a task to need one for."""
+    wanted = client.submit(int, pure=False)
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_S)
+    except TimeoutError:
+        address = client.scheduler.address
+        raise RequestError(
+            f"The Dask scheduler at {address} has no worker, after {WORKERS_S} seconds. Start some, as "
+            f"dask worker {address} --nthreads 1, then run the same command."
+        ) from None
+    del wanted
+
+
+def _lost(client: Client) -> RequestError:
+    return RequestError(f"The Dask scheduler at {client.scheduler.address} was lost. {GO_ON}")
+
+
+_OWN = local()  # extractors are not made to be shared by threads
+
+
+def _call(work: bytes, task: bytes, tables: dict[str, Any]) -> Any:
+    if getattr(_OWN, "work", None) != work:
+        function, shared, versions = pickle.loads(work)
+        if versions is not None:  # a worker may have come after the others were asked
+            refuse_other_versions(None, versions)
+        _OWN.work, _OWN.opened = work, (function, shared)
+    function, shared = _OWN.opened
+    return function(shared, unpack(task, tables))

@@ -1,0 +1,147 @@
+"""Folds on a cluster: the bytes of this machine; workers may die, the scheduler too, and nothing finished is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import delayed
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+
+from radiofuse.errors import RequestError, WorkerError
+from radiofuse.evaluate import permutation_test, run_folds
+from radiofuse.patients.splits import patient_splits
+from radiofuse.work import cluster as clusters
+from radiofuse.work import worker_versions
+from radiofuse.work.cluster import Cluster, on_cluster
+from radiofuse.work.jobs import results_in_order
+from radiofuse.work.kept import Kept, digest_of
+from radiofuse.work.worker_versions import CODE, refuse_other_versions, versions_here
+
+dask = pytest.importorskip("dask")
+distributed = pytest.importorskip("distributed")
+
+X, y = make_classification(60, 200, random_state=0)
+TABLE = pd.DataFrame(X, [f"s{n:02d}" for n in range(60)])
+SPLITS = patient_splits(y, TABLE.index, n_splits=3, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A scheduler with two workers of one thread, each replaced when it dies."""
+    setting = {"distributed.scheduler.allowed-failures": 1}
+    kind = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    with dask.config.set(setting), distributed.LocalCluster(**kind) as started:
+        yield started.scheduler_address
+
+
+class DyingOnce(LogisticRegression):
+    """A model whose first fit anywhere kills its process."""
+
+    def __init__(self, sign: str = ""):
+        super().__init__()
+        self.sign = sign
+
+    def fit(self, X, y):
+        try:
+            Path(self.sign).touch(exist_ok=False)
+        except FileExistsError:
+            return super().fit(X, y)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+
+def folds(**options):
+    results = run_folds({"lasso": LogisticRegression(C=0.1)}, TABLE, y, splits=SPLITS, **options)
+    return pd.concat([one.predictions for one in results])
+
+
+def test_folds_and_permutations_are_those_of_this_machine(address, tmp_path):
+    asked = {"n_permutations": 3, "cv": 2, "random_state": 1}
+    here = folds(), permutation_test(LogisticRegression(), TABLE, y, **asked).permuted
+    kept = Kept(tmp_path / "unfinished", digest_of("data"))
+    with on_cluster(address, n_jobs=1) as n_jobs:
+        assert n_jobs == 2
+        there = (
+            folds(n_jobs=n_jobs, kept=kept),
+            permutation_test(LogisticRegression(), TABLE, y, n_jobs=n_jobs, **asked),
+        )
+    pd.testing.assert_frame_equal(here[0], there[0], check_exact=True)
+    np.testing.assert_array_equal(here[1], there[1].permuted)
+    assert len(Kept(tmp_path / "unfinished", digest_of("data")).results) == len(SPLITS)
+
+
+def test_a_table_travels_once(address):
+    with distributed.Client(address, set_as_default=False) as client:
+        cluster = Cluster(client)
+        with cluster.parcels.packing() as pack:
+            sent = [pack((TABLE, number)) for number in range(3)] + [pack((TABLE.copy(), 3))]
+    assert len({*map(frozenset, (tables for _, tables in sent))}) == 1
+    assert all(len(task) < 1000 for task, _ in sent)
+
+
+def test_a_worker_killed_in_a_fold_costs_that_fold(address, tmp_path):
+    model = DyingOnce(str(tmp_path / "sign"))
+    with on_cluster(address, n_jobs=1) as n_jobs:
+        there = run_folds({"model": model}, TABLE, y, splits=SPLITS, n_jobs=n_jobs)
+    here = run_folds({"model": model}, TABLE, y, splits=SPLITS)
+    for one, other in zip(here, there, strict=True):
+        pd.testing.assert_frame_equal(one.predictions, other.predictions, check_exact=True)
+
+
+def warn_and_return(number: int) -> int:
+    import warnings
+
+    warnings.warn("of a worker", UserWarning, stacklevel=1)
+    return number
+
+
+def kill_this_worker() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def read_elsewhere() -> None:
+    Path("/nowhere/at/all").read_bytes()
+
+
+def test_a_call_that_kills_every_worker_is_named_when_the_others_are_done(address):
+    calls = [delayed(warn_and_return)(1), delayed(kill_this_worker)()]
+    with on_cluster(address, n_jobs=1), pytest.warns(UserWarning, match="of a worker"):
+        assert results_in_order(calls[:1], ["one"], n_jobs=2) == [1]
+    with (
+        on_cluster(address, n_jobs=1),
+        pytest.warns(UserWarning, match="of a worker"),
+        pytest.raises(WorkerError, match="process of two was killed twice"),
+    ):
+        results_in_order(calls, ["one", "two"], n_jobs=2)
+
+
+def test_a_worker_that_cannot_read_says_which_folder_to_mount(address):
+    with on_cluster(address, n_jobs=1), pytest.raises(RequestError, match=r"cannot read or write .*/nowhere/at/all"):
+        results_in_order([delayed(read_elsewhere)()], ["one"], n_jobs=2)
+
+
+def test_workers_with_other_versions_are_named_before_the_work(address, monkeypatch):
+    wanted = versions_here()
+    monkeypatch.setattr(clusters, "versions_here", lambda: {**wanted, "numpy": "1.0", CODE: "other", "gone": "2"})
+    pattern = rf"has numpy {wanted['numpy']} in place of 1\.0, {CODE} .* in place of other, no gone in place of 2\."
+    with pytest.raises(RequestError, match=pattern), on_cluster(address, n_jobs=1):
+        pass
+    monkeypatch.setattr(worker_versions, "versions_here", lambda: {**wanted, "Python": "2.7"})
+    with pytest.raises(RequestError, match="has Python 2.7 in place of 3"):  # a worker that came later asks itself
+        refuse_other_versions(None, wanted)
+
+
+def test_a_scheduler_without_workers_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(clusters, "WORKERS_S", 0.2)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty,
+        pytest.raises(RequestError, match=r"has no worker, after 0.2 seconds\. Start some, as dask worker tcp"),
+        on_cluster(empty.scheduler_address, n_jobs=1),
+    ):
+        pass
