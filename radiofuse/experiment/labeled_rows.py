@@ -49,48 +49,42 @@ def labeled_rows(recipe: Recipe, made: Made, *, settings: dict[str, Any], synthe
     names = [outcome.name for outcome in outcomes]
     present = _presence(table, modalities)
     known, imaged = samples[names].notna().any(axis=1), present.any(axis=1)
-    refuse(few_patients(recipe, samples[known & imaged], outcomes, made.features.failures))
+    failures = made.features.failures
+    refuse(few_patients(recipe, samples[known & imaged], outcomes, failures))
     # Neither the order of the table's rows nor that of its columns may move a number.
     used = samples.index[known & imaged].sort_values()
-    labels, patients = samples.loc[used, names], samples.loc[used, "patient_id"]
-    if made.source is not None:
-        what = "A patch" if recipe.deep.dimensions == 3 else "A tumor crop"
-        present = present.join(_have_crops(table, of_networks(recipe, modalities), what))
-    rare = rare_modalities(recipe, present.loc[used], samples.loc[used], outcomes)
     unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
+    rare = rare_modalities(
+        recipe, _with_crops(recipe, made, present, modalities).loc[used], samples.loc[used], outcomes
+    )
     learned = used if unlabeled is None else used.append(unlabeled)
-    if unlabeled is not None and len(unlabeled):
-        log.info("%d samples without any label are learned from in the folds, and tested in none.", len(unlabeled))
     # a copy of a tested patient must not be learned from, be it without a label
     refuse([*rare, *copied_patients(table.loc[learned], samples.loc[learned, "patient_id"])])
     table = with_sites_of(recipe, table.loc[learned, sorted(table.columns)], samples)
-    sites = samples.get(SITE)
+    in_files = named_in(samples, modalities, present)
     return Rows(
         outcomes,
         X=table.loc[used],
-        y=labels,
-        groups=patients.to_numpy(),
-        sites=None if sites is None else sites[used].to_numpy(),
+        y=samples.loc[used, names],
+        **_belonging(samples, used),
         modalities=modalities,
-        flow=_flow(samples, known, imaged, made.features.failures, learned=unlabeled is not None),
-        modality_flow=modality_flow(
-            samples, named_in(samples, modalities, present), present[modalities], known, made.features.failures
-        ),
-        failures=made.features.failures,
+        flow=_flow(samples, known, imaged, failures, learned=unlabeled is not None),
+        modality_flow=modality_flow(samples, in_files, present, known, failures),
+        failures=failures,
         settings=settings,
         synthetic=synthetic,
         source=made.source,
         stages=made.stages,
         implications=implications_of(recipe, outcomes),
         mask_sources=samples.loc[used, MASK_SOURCE].tolist() if MASK_SOURCE in samples else (),
-        unlabeled=None
-        if unlabeled is None
-        else Unlabeled(
-            table.loc[unlabeled],
-            samples.loc[unlabeled, "patient_id"].to_numpy(),
-            None if sites is None else sites[unlabeled].to_numpy(),
-        ),
+        unlabeled=None if unlabeled is None else Unlabeled(table.loc[unlabeled], **_belonging(samples, unlabeled)),
     )
+
+
+def _belonging(samples: pd.DataFrame, used: pd.Index) -> dict[str, Any]:
+    """Return the patient of each row, and its site where the table has one."""
+    sites = samples[SITE][used].to_numpy() if SITE in samples else None
+    return {"groups": samples.loc[used, "patient_id"].to_numpy(), "sites": sites}
 
 
 def _usable_unlabeled(recipe: Recipe, samples: pd.DataFrame, unlabeled: pd.Series) -> pd.Index | None:
@@ -99,7 +93,10 @@ def _usable_unlabeled(recipe: Recipe, samples: pd.DataFrame, unlabeled: pd.Serie
         return None
     if recipe.harmonize is not None:  # what a scanner does is not learned from samples of no known one
         unlabeled = unlabeled & ~is_empty(samples[recipe.harmonize.site].astype(str))
-    return samples.index[unlabeled].sort_values()
+    found = samples.index[unlabeled].sort_values()
+    if len(found):
+        log.info("%d samples without any label are learned from in the folds, and tested in none.", len(found))
+    return found
 
 
 def _modalities(table: pd.DataFrame) -> list[str]:
@@ -116,9 +113,13 @@ def _presence(table: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: table[grouped[name]].notna().any(axis=1) for name in modalities})
 
 
-def _have_crops(table: pd.DataFrame, modalities: Sequence[str], what: str) -> pd.DataFrame:
-    pointers = table[[columns.join(name, columns.CROP) for name in modalities]]
-    return pointers.notna().set_axis([f"{what} of {name}" for name in modalities], axis=1)
+def _with_crops(recipe: Recipe, made: Made, present: pd.DataFrame, modalities: Sequence[str]) -> pd.DataFrame:
+    """Add whether each row has a picture for a network, where networks see any."""
+    if made.source is None:
+        return present
+    seen, what = of_networks(recipe, modalities), "A patch" if recipe.deep.dimensions == 3 else "A tumor crop"
+    pointers = made.features.table[[columns.join(name, columns.CROP) for name in seen]]
+    return present.join(pointers.notna().set_axis([f"{what} of {name}" for name in seen], axis=1))
 
 
 def _flow(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.estimators import Folding, Seed
+from radiofuse.patients.group_folds import group_folds, train_and_test
 from radiofuse.patients.strata import joint_strata
 
 FOR_COMBINERS = (
@@ -57,11 +57,10 @@ def inner_folds(
     >>> sorted(int(row) for _, test in folds for row in test)
     [0, 1, 2, 3]
     """
-    # Splitters ask for rows and look at their number alone.
-    rows = np.zeros((len(y), 1))
     patients = np.arange(len(y)) if groups is None else groups
     if not isinstance(cv, int | np.integer):
-        folds = list(cv.split(rows, y, groups))
+        # Splitters ask for rows and look at their number alone.
+        folds = list(cv.split(np.zeros((len(y), 1)), y, groups))
         _check_partition(folds, len(y))
         for train, test in folds:
             _refuse_straddlers(patients[train], patients[test])
@@ -70,8 +69,7 @@ def inner_folds(
     if fewest < cv:
         smallest = _smallest(y, patients, classes)
         raise CohortError("The training table", [refusal.format(cv=cv, fewest=fewest, smallest=smallest)])
-    splitter = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
-    return list(splitter.split(rows, y, patients))
+    return train_and_test(group_folds(y, patients, int(cv), random_state), int(cv))
 
 
 def folds_of_outcomes(
@@ -102,8 +100,7 @@ def folds_of_outcomes(
     """
     patients = np.arange(len(labels)) if groups is None else groups
     strata = joint_strata(labels, patients, fewest=cv)
-    splitter = StratifiedGroupKFold(cv, shuffle=True, random_state=random_state)
-    folds = list(splitter.split(np.zeros((len(strata), 1)), strata, patients))
+    folds = train_and_test(group_folds(strata, patients, cv, random_state), cv)
     for name in labels:
         codes = labels[name].to_numpy()
         classes = np.unique(codes[~np.isnan(codes)])

@@ -8,11 +8,11 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from radiofuse.errors import RequestError
+from radiofuse.patients.group_folds import group_folds, train_and_test
 from radiofuse.patients.routing import refuse_misaligned
 
 
@@ -97,9 +97,9 @@ def patient_splits(
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=n_repeats)
     splits = []
     for repeat, seed in enumerate(seeds):
-        # scikit-learn deals whole groups in the order of their sorted ids, so the order of rows is no input
-        folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=int(seed))
-        for fold, (train, test) in enumerate(folds.split(labels, labels, patients)):
+        # groups are dealt in the order of their sorted ids, so the order of rows is no input
+        folds = train_and_test(group_folds(labels, patients, n_splits, int(seed)), n_splits)
+        for fold, (train, test) in enumerate(folds):
             splits.append(Split(repeat, fold, train, test))
             refuse_straddlers(splits[-1], patients)
     return splits

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_random_state
 
 from radiofuse.errors import CohortError
 from radiofuse.estimators import Seed
+from radiofuse.patients.group_folds import group_folds
 
 
 def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, random_state: Seed) -> np.ndarray:
@@ -50,9 +50,7 @@ def stratified_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, ran
     if whole:
         folds[order] = _deal_rows(y[order], n_folds, check_random_state(random_state))
         return folds
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
-    for fold, (_, held_out) in enumerate(splitter.split(y, y[order], groups[order])):
-        folds[order[held_out]] = fold
+    folds[order] = group_folds(y[order], groups[order], n_folds, random_state)
     return folds
 
 

@@ -93,19 +93,25 @@ def _require_roles_apart(request: SelectionRequest) -> None:
             )
 
 
+def _cohort_of_store(request: SelectionRequest) -> Path:
+    """Return the table with the labels of a store's samples, after a look at what goes with a store."""
+    store = request.table
+    if not (store / "blocks").is_dir():
+        raise RequestError(f"{store} is a folder, and no feature store; name the file of the table: {MADE_BY}")
+    if request.labels is not None:
+        raise RequestError(f"--labels goes with a table; of the store {store} they stand in the table of --cohort.")
+    if request.cohort is None:
+        raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
+    return request.cohort
+
+
 def _read_store(request: SelectionRequest) -> RawTable:
     from radiofuse.extract import has_images  # here: a table that is a file has no need of all that
     from radiofuse.extract.stored import find_stored
     from radiofuse.store import FeatureStore
     from radiofuse.tables.cohort import read_cohort
 
-    store, cohort = request.table, request.cohort
-    if not (store / "blocks").is_dir():
-        raise RequestError(f"{store} is a folder, and no feature store; name the file of the table: {MADE_BY}")
-    if request.labels is not None:
-        raise RequestError(f"--labels goes with a table; of the store {store} they stand in the table of --cohort.")
-    if cohort is None:
-        raise RequestError(f"{store} is a feature store, which holds no labels. Name the cohort table with --cohort.")
+    store, cohort = request.table, _cohort_of_store(request)
     opened = FeatureStore(store)
     names = [block.name for block in opened.blocks()]
     if request.block is None and len(names) != 1:

@@ -131,31 +131,26 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
         raise CohortError(raw.source, ["It has a header and no rows; write one row per sample."])
     _require_known(roles, rows)
     samples, patients, problems = _ids(rows)
-    problems += _spelling_problems(rows, roles)
     label, ordered = read_label(rows[raw.label], raw.positive, roles.missing)
-    problems += label.problems
     covariates, of_covariates = covariate_numbers(rows, roles.covariates, samples)
     chosen = feature_columns(rows, raw.label, roles)
     features, of_features = as_numbers(chosen.rows, samples)
-    problems += [*of_covariates, *chosen.problems, *of_features]
+    problems += [*_spelling_problems(rows, roles), *label.problems, *of_covariates, *chosen.problems, *of_features]
     counters = row_counters(pd.concat([features, covariates], axis=1))
     known = np.flatnonzero(~np.isnan(label.y))
     order = known[np.argsort(samples[known], kind="stable")]  # the file's order may move no number
     ids = pd.Index(samples, name=SAMPLE)
     features, without_values = _without_empty(features.set_axis(ids).iloc[order])
-    if not len(features.columns) and not problems:
-        images = any(map(belongs_to_image, rows))
-        problems.append(f"No feature column is left. {f'The table names images; {MADE_BY}' if images else NEEDED}")
+    if not problems:
+        problems += _nothing_left(features, rows)
     problems += _name_clashes(features, covariates)
-    sites = Codes.of(rows[SITE]).rows.astype(str).to_numpy(str)[order] if SITE in rows else None
-    if roles.site is not None:
-        problems += _gaps_in_the_way_of_harmonization(rows[SITE].iloc[order], covariates.iloc[order], roles.site)
+    problems += _gaps_in_the_way_of_harmonization(rows.iloc[order], covariates.iloc[order], roles.site)
     table = FeatureTable(
         features=features,
         y=label.y[order].astype(int),
         patients=patients[order],
         covariates=covariates.set_axis(ids).iloc[order],
-        sites=sites,
+        sites=Codes.of(rows[SITE]).rows.astype(str).to_numpy(str)[order] if SITE in rows else None,
         label=raw.label,
         classes=label.classes,
         notes=(*raw.notes, *label.notes, *chosen.notes, *counters, *without_values),
@@ -178,8 +173,17 @@ def _require_known(roles: Roles, rows: pd.DataFrame) -> None:
             raise RequestError(f"There is no column {name!r} for --ignore.{did_you_mean(name, rows.columns)}")
 
 
-def _gaps_in_the_way_of_harmonization(sites: pd.Series, covariates: pd.DataFrame, site: str) -> list[str]:
-    n_empty = {site: is_empty(sites).sum(), **covariates.isna().sum()}
+def _nothing_left(features: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    if len(features.columns):
+        return []
+    images = any(map(belongs_to_image, rows))
+    return [f"No feature column is left. {f'The table names images; {MADE_BY}' if images else NEEDED}"]
+
+
+def _gaps_in_the_way_of_harmonization(rows: pd.DataFrame, covariates: pd.DataFrame, site: str | None) -> list[str]:
+    if site is None:
+        return []
+    n_empty = {site: is_empty(rows[SITE]).sum(), **covariates.isna().sum()}
     return [
         f"{counted(n, 'sample')} without {name}, which evening out sites needs of every sample; fill the gaps, or "
         "leave these samples out."
