@@ -52,6 +52,9 @@ PerturbOut = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Which small changes --perturb draws.")]
 Maps = Annotated[Path | None, typer.Option(help="Write voxel-wise maps into this folder instead, every time anew.")]
+MapsFormat = Annotated[
+    str | None, typer.Option(help="nrrd (as if left out), or nifti, in which NaN becomes initValue.")
+]
 Failures = Annotated[Path, typer.Option(help="Where the table of failures goes; - is the screen.")]
 
 
@@ -71,6 +74,7 @@ def main(
     perturb_out: PerturbOut = Path("reproducibility.csv"),
     seed: Seed = 0,
     maps: Maps = None,
+    maps_format: MapsFormat = None,
     retry_failed: terminal.RetryFailed = False,
     failures: Failures = Path("failures.csv"),
     overwrite: terminal.Overwrite = False,
@@ -85,6 +89,8 @@ def main(
         "--backend": backend,
         "--recipe": recipe,
     }
+    if maps_format and not maps:
+        raise RequestError("--maps-format is of maps. Add --maps, or leave it out.")
     given |= {"--maps": maps, "--perturb": perturb, "--dask": dask}
     for option, others in GOES_WITHOUT.items():
         _refuse_together(option, given[option], {name: given[name] for name in others})
@@ -102,7 +108,10 @@ def main(
     if maps:
         _refuse_maps_among_images(table, maps, extractor)
     options = {"n_jobs": jobs, "cluster": dask, "retry_failed": retry_failed}
-    failed = _write_maps(table, extractor, maps, jobs) if maps else _extract(table, extractor, store, named, options)
+    if maps:
+        failed = _write_maps(table, extractor, maps, jobs, maps_format or "nrrd")
+    else:
+        failed = _extract(table, extractor, store, named, options)
     if perturb and not maps:
         failed = _perturb(failed, table, extractor, store, perturb, seed, perturb_out, options)
     failed = _together(not_ready, failed)
@@ -133,12 +142,12 @@ def _n_cores() -> int:
     return cpu_count()
 
 
-def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int) -> Any:
+def _write_maps(table: Any, extractor: Any, folder: Path, jobs: int, file_format: str) -> Any:
     """Write voxel-wise maps, print how many, and return the table of failures."""
     from radiofuse.extract import map_cohort
 
     with terminal.progress("Mapping", "images") as on_done:
-        n_files, failed = map_cohort(table, extractor, folder, n_jobs=jobs, on_done=on_done)
+        n_files, failed = map_cohort(table, extractor, folder, n_jobs=jobs, file_format=file_format, on_done=on_done)
     print(f"{n_files} maps in {folder}, {len(failed)} images failed")
     return failed
 
@@ -162,7 +171,7 @@ def _refuse_maps_among_images(table: Any, folder: Path, extractor: Any) -> None:
     """Refuse a folder where an image that is read has the name of a map to be written."""
     from radiofuse.tables.images import named_files
 
-    maps = {f"{name}.nii.gz" for name in extractor.feature_names()}
+    maps = {f"{name}{ending}" for name in extractor.feature_names() for ending in (".nrrd", ".nii.gz")}
     for path in named_files(table):
         if path.name in maps and folder.resolve() in path.resolve().parents:
             raise RequestError(f"--maps {folder} holds the input {path}, named as a map is. Name another folder.")

@@ -14,7 +14,14 @@ from radiofuse.imaging.write import write_packed
 ITK_TO_NIFTI = np.array([[-1.0], [-1.0], [1.0]])  # x to the left and y to the back; NIfTI: to the right, to the front
 
 
-def write_like(path: str | PathLike[str], voxels: np.ndarray, image: sitk.Image) -> None:
+def write_like(
+    path: str | PathLike[str],
+    voxels: np.ndarray,
+    image: sitk.Image,
+    *,
+    start: tuple[int, int, int] = (0, 0, 0),
+    description: str = "",
+) -> None:
     """Write a volume as ``.nii.gz`` with the spacing, origin and axes of an image, aside first and then renamed.
 
     Parameters
@@ -22,15 +29,20 @@ def write_like(path: str | PathLike[str], voxels: np.ndarray, image: sitk.Image)
     path : str or path-like
         Ends in ``.nii.gz``.
     voxels : ndarray of shape (z, y, x)
-        As many as the image has.
+        As many as the image has, or those of a box in it.
     image : SimpleITK.Image
         3-D; its voxels are not read.
+    start : tuple of int
+        The voxel of the image, along x, y, z, on which the first voxel lies.
+    description : str
+        What the header says of the file; 79 ASCII characters at most.
     """
     affine = np.eye(4)
     affine[:3, :3] = ITK_TO_NIFTI * np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = ITK_TO_NIFTI[:, 0] * image.GetOrigin()
+    affine[:3, 3] = ITK_TO_NIFTI[:, 0] * image.TransformIndexToPhysicalPoint(start)
     placed = Nifti1Image(voxels.T, affine)
     placed.header.set_xyzt_units("mm")
+    placed.header["descrip"] = description.encode("ascii")
     write_packed(Path(path), placed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -43,7 +44,7 @@ def files(tmp_path):
     [{}, {"resampledPixelSpacing": [1, 1, 2]}, {"preCrop": True, "padDistance": 3}, {"normalize": True}],
     ids=["as it is", "resampled", "cropped", "normalized"],
 )
-def test_maps_are_pyradiomics_maps_on_the_whole_grid(files, tmp_path, changes):
+def test_maps_are_pyradiomics_maps_in_its_box(files, tmp_path, changes):
     settings = SETTINGS | {"setting": {"binWidth": 0.4 if "normalize" in changes else 12} | changes}
     featureextractor = pytest.importorskip("radiomics.featureextractor")
     logging.getLogger("radiomics").setLevel(logging.CRITICAL)
@@ -51,27 +52,72 @@ def test_maps_are_pyradiomics_maps_on_the_whole_grid(files, tmp_path, changes):
     oracle.settings["additionalInfo"] = False
     theirs = oracle.execute(*map(str, files), voxelBased=True)
     written = write_voxel_maps(*files, settings, tmp_path / "maps", label=1)
-    assert [path.name for path in written] == [f"{name}.nii.gz" for name in theirs]
+    assert [path.name for path in written] == [f"{name}.nrrd" for name in theirs]
     for path, (name, expected) in zip(written, theirs.items(), strict=True):
-        found = sitk.ReadImage(str(path))
-        first = found.TransformPhysicalPointToIndex(expected.GetOrigin())
-        part = sitk.RegionOfInterest(found, expected.GetSize(), first)
-        np.testing.assert_allclose(
-            sitk.GetArrayFromImage(part), sitk.GetArrayFromImage(expected), rtol=1e-9, err_msg=name
-        )
+        assert_alike(sitk.ReadImage(str(path)), expected, name)
 
 
-def test_maps_lie_over_the_image(files, tmp_path):
-    image = sitk.ReadImage(str(files[0]))
-    named = SETTINGS | {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
-    (path,) = write_voxel_maps(*files, named, tmp_path)
-    found = sitk.ReadImage(str(path))
-    assert path.name == "original_firstorder_Mean.nii.gz"
-    assert found.GetSize() == image.GetSize()
+def assert_alike(found, expected, name):
+    assert found.GetSize() == expected.GetSize()
     for geometry in ("GetSpacing", "GetOrigin", "GetDirection"):
-        assert getattr(found, geometry)() == pytest.approx(getattr(image, geometry)(), abs=1e-6)
-    outside = sitk.GetArrayFromImage(found)[sitk.GetArrayFromImage(sitk.ReadImage(str(files[1]))) == 0]
-    assert (outside == -1).all()
+        assert getattr(found, geometry)() == pytest.approx(getattr(expected, geometry)(), abs=1e-9)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(found), sitk.GetArrayFromImage(expected), rtol=1e-9, err_msg=name)
+
+
+SCATTERED = {"imageType": {"Original": {}}, "featureClass": {"glcm": ["Idm"]}, "setting": {"binWidth": 12}}
+
+
+@pytest.fixture
+def scattered(files, tmp_path):
+    """The image, and a mask with a voxel that has no neighbor, so that a GLCM there has no pair."""
+    mask = sitk.ReadImage(str(files[1]))
+    inside = sitk.GetArrayFromImage(mask)
+    inside[7, 9, 1] = 1
+    alone = sitk.GetImageFromArray(inside)
+    alone.CopyInformation(mask)
+    sitk.WriteImage(alone, str(tmp_path / "alone.nii.gz"))
+    return files[0], tmp_path / "alone.nii.gz", int(inside.sum())
+
+
+def test_nan_survives_readers_of_nrrd(scattered, tmp_path):
+    *pair, _ = scattered
+    settings = SCATTERED | {"voxelSetting": {"initValue": -1}}
+    (path,) = write_voxel_maps(*pair, settings, tmp_path)
+    read = sitk.ReadImage(str(path))
+    image, mask = (sitk.ReadImage(str(file)) for file in pair)
+    at = read.TransformPhysicalPointToIndex(image.TransformIndexToPhysicalPoint((1, 9, 7)))
+    assert np.isnan(read[at]) and np.isnan(sitk.GetArrayFromImage(read)).sum() == 1
+    assert read.GetMetaData("outside_region") == "-1"
+    inside = sitk.GetArrayFromImage(sitk.Resample(mask, read, sitk.Transform(), sitk.sitkNearestNeighbor)) > 0
+    assert (sitk.GetArrayFromImage(read)[~inside] == -1).all()
+    assert len(path.read_bytes()) < 9 * 11 * 10 * 8  # the box alone, packed
+
+
+def test_nifti_holds_the_stated_value_where_there_is_none(scattered, tmp_path):
+    *pair, n_voxels = scattered
+    settings = SCATTERED | {"voxelSetting": {"initValue": -7}}
+    (path,), (precise,) = (write_voxel_maps(*pair, settings, tmp_path, file_format=of) for of in ("nifti", "nrrd"))
+    assert path.name == "original_glcm_Idm.nii.gz"
+    by_itk, by_nibabel, nrrd = sitk.ReadImage(str(path)), nibabel.load(path), sitk.ReadImage(str(precise))
+    values = sitk.GetArrayFromImage(nrrd)
+    expected = np.where(np.isnan(values), -7, values)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(by_itk), expected)
+    np.testing.assert_array_equal(by_nibabel.get_fdata().T, expected)
+    assert by_nibabel.header["descrip"].item() == b"-7 outside the region and at 1 voxels without a value"
+    assert by_itk.GetOrigin() == pytest.approx(nrrd.GetOrigin(), abs=1e-5)
+    at_last = np.subtract(by_nibabel.shape, 1)
+    placed = nrrd.TransformIndexToPhysicalPoint(at_last.tolist()) * np.array([-1, -1, 1])
+    assert nibabel.affines.apply_affine(by_nibabel.affine, at_last) == pytest.approx(placed, abs=1e-5)
+    assert (expected != -7).sum() == n_voxels - 1
+
+
+def test_formats_that_cannot_hold_the_maps_are_refused(files, tmp_path):
+    unknown = SCATTERED | {"voxelSetting": {"initValue": float("nan")}}
+    with pytest.raises(RequestError, match="Give initValue a number"):
+        write_voxel_maps(*files, unknown, tmp_path / "maps", file_format="nifti")
+    with pytest.raises(RequestError, match="nrrd or nifti, got 'nii'"):
+        write_voxel_maps(*files, SCATTERED, tmp_path / "maps", file_format="nii")
+    assert not (tmp_path / "maps").exists()
 
 
 def test_ibsi_conventions_are_refused(files, tmp_path):
@@ -96,7 +142,7 @@ def test_the_command_maps_a_cohort_and_lists_what_it_could_not(files, tmp_path, 
     done = CliRunner().invoke(app, ["cohort.csv", "--settings", "few.yaml", "--maps", "maps", "--jobs", "1"])
     assert done.exit_code == 3
     assert done.stdout.startswith("1 maps in maps, 1 images failed")
-    assert (tmp_path / "maps/a/t1/original_glcm_Idm.nii.gz").is_file()
+    assert (tmp_path / "maps/a/t1/original_glcm_Idm.nrrd").is_file()
     assert "b,t1,file_missing" in (tmp_path / "failures.csv").read_text()
 
 
@@ -119,6 +165,7 @@ def test_shape_has_no_maps(files, tmp_path):
         ["--maps", "maps", "--perturb", "3"],
         ["--maps", "maps", "--dask", "tcp://a:1"],
         ["--recipe", "r.toml", "--label", "1"],
+        ["--maps-format", "nifti"],
     ],
     ids=lambda options: " ".join(options),
 )
@@ -127,4 +174,4 @@ def test_options_that_would_be_ignored_are_refused(options, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, [*table, *options])
     assert done.exit_code == 2
-    assert " goes without " in done.stderr
+    assert " goes without " in done.stderr or "Add --maps" in done.stderr
