@@ -105,10 +105,19 @@ class Browser:
     def until(self, script: str) -> Any:
         """Return the worth of an expression as soon as it is true."""
         end = time.monotonic() + PATIENCE_S
-        while not (worth := self.value(script)):
+        while not (worth := self._value_of_a_page(script)):
             assert time.monotonic() < end, f"{script} did not become true"
             self._listen(0.05)
         return worth
+
+    def _value_of_a_page(self, script: str) -> Any:
+        """Return the worth of an expression, None while one page gives way to another."""
+        try:
+            return self.value(script)
+        except AssertionError as error:
+            if "navigated" not in str(error):
+                raise
+            return None
 
     def picture(self, path: Path, *, whole: bool = True) -> Path:
         """Write a picture of the page, or of what is seen of it, as PNG."""

@@ -55,14 +55,15 @@ def answer(rows: NewRows, patient: PatientFolder, predictions: pd.DataFrame) -> 
     Returns
     -------
     dict
-        written_by, bundle, manifest_sha256, engine, sample_id, images, missing, outcomes, beside_images, applicability,
-        similar, volumes_ml, spacing_mm, failures, notes and as_published; docs/bundle.md says what each holds. What
-        cannot be told is None.
+        written_by, bundle, manifest_sha256, engine, sample_id, images, images_sha256, missing, outcomes, beside_images,
+        applicability, similar, volumes_ml, spacing_mm, failures, notes and as_published; docs/bundle.md says what each
+        holds. What cannot be told is None.
     """
     (told,) = _told(rows, predictions)
     notes = [*update_sentences(rows.bundle.description), *patient.notes, *told["notes"]]
     images = {name: str(path) for name, path in patient.images.items()}
-    return {**ANSWERED_BY, **told, "images": images, "missing": patient.missing, "notes": notes}
+    beside = {"images": images, "images_sha256": dict(patient.sha256), "missing": patient.missing, "notes": notes}
+    return {**ANSWERED_BY, **told, **beside}
 
 
 def answers(rows: NewRows, predictions: pd.DataFrame, *, with_files: bool = True) -> list[dict[str, Any]]:

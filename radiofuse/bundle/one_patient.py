@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,14 +18,14 @@ from radiofuse.bundle.predict import modalities_of_model, read_new_patients
 from radiofuse.bundle.sites import columns_beside
 from radiofuse.errors import BundleError, CohortError, ImageError, RequestError
 from radiofuse.files.paths import describe_absent
-from radiofuse.imaging import read_image
+from radiofuse.imaging import file_sha256, read_image
 from radiofuse.imaging.dicom.tree import holds_dicom
 from radiofuse.imaging.geometry import foreign_grids
 from radiofuse.imaging.layouts import plain
 from radiofuse.imaging.layouts.choices import recognized
 from radiofuse.imaging.layouts.make import make_cohort
 from radiofuse.imaging.layouts.table import UNMASKED
-from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found
+from radiofuse.imaging.layouts.volume import IMAGE, MASK, Found, FoundVolume
 from radiofuse.tables import columns
 from radiofuse.tables.roles import MASK_REGIONS, SAMPLE, SITE
 from radiofuse.tables.spreadsheet import write_csv
@@ -50,6 +51,8 @@ class PatientFolder:
         Sentences on what was found, and how the grids of the sequences lie to each other.
     drawn : Path or None
         A segmentation that the model does not read; maps are measured with it.
+    sha256 : mapping of str to str
+        Digests of the bytes of these images by sequence, and under "mask" of the segmentation.
     """
 
     cohort: pd.DataFrame
@@ -57,6 +60,7 @@ class PatientFolder:
     missing: list[str]
     notes: list[str]
     drawn: Path | None = None
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sample_id(self) -> str:
@@ -99,7 +103,7 @@ def read_patient(
     folder, wanted = Path(folder), sequences_of(bundle.description)
     layout, found = _found(folder, layout, wanted)
     _refuse_several(folder, found)
-    drawn = [one.path for one in found.volumes if one.role == MASK and not needs_masks(bundle.description)]
+    drawn_volumes = [one for one in found.volumes if one.role == MASK and not needs_masks(bundle.description)]
     found = _of_model(bundle.description, folder, found, wanted)
     made = make_cohort(folder, layout, found=found)
     images = {one.modality: one.path for one in found.volumes if one.role == IMAGE}
@@ -108,7 +112,9 @@ def read_patient(
     told = [note for note in made.notes if note != UNMASKED]  # one that is needed is asked for by name
     if bundle.description.get("synthetic"):
         told.append("The model was trained on synthetic data. Not for any patient.")
-    return PatientFolder(cohort, images, missing, [*told, *_grids(bundle.description, images)], next(iter(drawn), None))
+    told += _grids(bundle.description, images)
+    digests = _digests([*found.volumes, *drawn_volumes])
+    return PatientFolder(cohort, images, missing, told, next((one.path for one in drawn_volumes), None), digests)
 
 
 def sequences_of(description: Mapping[str, Any]) -> list[str]:
@@ -185,6 +191,17 @@ def _refuse_several(folder: Path, found: Found) -> None:
             f"{folder} holds images of {what} ({some(samples)}), one scan was expected. Name the folder of one, or "
             f"make a table of all, radiofuse cohort make {folder}, and predict from that."
         )
+
+
+def _digests(volumes: Sequence[FoundVolume]) -> dict[str, str]:
+    """Return what the bytes of images and masks are, by sequence; a mask of one sequence alone names it."""
+    own = {one.modality: one for one in volumes if one.role == IMAGE}
+    own |= {f"{MASK} of {one.modality}" if one.modality else MASK: one for one in volumes if one.role == MASK}
+    digests = {}
+    for name, one in own.items():
+        with suppress(ImageError):  # told among the failures, with its code
+            digests[name] = file_sha256(one.path)
+    return digests
 
 
 # ---------------------------------------------------------------- the row of a table

@@ -11,7 +11,9 @@ import pandas as pd
 
 from radiofuse.bundle.maps import Asked, SampleMaps, VoxelMap, maps_of_rows, networks_to_look_into
 from radiofuse.bundle.measured import label_read
+from radiofuse.bundle.multitask import multitask_networks
 from radiofuse.bundle.new_rows import NewRows
+from radiofuse.bundle.region_masks import masks_of_rows
 from radiofuse.errors import BundleError, ImageError
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.viewing import SeenMap, Viewing, view_images
@@ -100,6 +102,32 @@ def add_maps(
             head = {"network": one.network, "outcome": one.outcome, "class": one.class_name}
             spread.append(head | one.spread)
     return spread, notes
+
+
+def add_drawn(viewing: Viewing, rows: NewRows, *, progress: Meter = silent) -> list[dict[str, Any]]:
+    """Add the regions that the bundle's networks draw to pictures, and return what is told of them.
+
+    Parameters
+    ----------
+    viewing : Viewing
+        Of the one sample of the rows.
+    rows : NewRows
+    progress : callable, optional
+
+    Returns
+    -------
+    list of dict
+        By network: network, volumes_ml, looked_at (the share of the image that it saw) and note; none where the bundle
+        holds no network that draws.
+    """
+    if not any(network.estimator.regions_ for network in multitask_networks(rows.bundle)):
+        return []
+    told = []
+    for one in masks_of_rows(rows, progress=progress):
+        viewing.draw(one.network, one.labels, one.placing.grid, one.mask_regions)
+        head = {"network": one.network, "volumes_ml": one.volumes_ml}
+        told.append({**head, "looked_at": one.looked_at, "note": one.note})
+    return told
 
 
 def _seen(viewing: Viewing, one: SampleMaps) -> Iterator[SeenMap]:

@@ -14,7 +14,7 @@ from radiofuse.bundle.multitask import spread_of_rows
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.one_patient import PatientFolder
 from radiofuse.bundle.own_scores import own_scores
-from radiofuse.bundle.patient_pictures import add_maps, patient_pictures
+from radiofuse.bundle.patient_pictures import add_drawn, add_maps, patient_pictures
 from radiofuse.bundle.predict import predictions_of
 from radiofuse.imaging.viewing import Viewing
 from radiofuse.progress import Meter, silent
@@ -29,8 +29,8 @@ class PatientView:
     Attributes
     ----------
     told : dict
-        What ``radiofuse predict --patient`` writes, and beside it without, evaluation, synthetic, pictures and
-        dropout_spread.
+        What ``radiofuse predict --patient`` writes, and beside it without, evaluation, synthetic, pictures,
+        dropout_spread and drawn_regions.
     pictures : Viewing or None
         None where no image can be shown.
     """
@@ -61,13 +61,15 @@ def view_patient(rows: NewRows, patient: PatientFolder, *, passes: int = 0, prog
     told = answer(rows, patient, predictions)
     pictures, notes = patient_pictures(rows.images, patient.drawn, usual_label(rows.bundle))
     spread: list[dict[str, Any]] = []
+    drawn: list[dict[str, Any]] = []
     if pictures is not None:
         options: dict[str, Any] = {"passes": passes, "progress": progress}
         spread, further = add_maps(pictures, rows, predictions, patient.drawn, **options)
         notes += further
+        drawn = add_drawn(pictures, rows, progress=progress)
     if passes:
         spread += spread_of_rows(rows, passes)[[*SPREAD]].to_dict("records")
-    more = {"dropout_spread": spread, "notes": [*told["notes"], *notes]}
+    more = {"dropout_spread": spread, "drawn_regions": drawn, "notes": [*told["notes"], *notes]}
     return PatientView(told | more | told_beside(rows.bundle, told, pictures), pictures)
 
 

@@ -79,7 +79,7 @@ class Naming:
         if self.pseudonymize is None:
             return patient
         images = dict.fromkeys(patient.images, Path("not told"))
-        return replace(patient, cohort=self.renamed(patient.cohort), images=images, notes=[])
+        return replace(patient, cohort=self.renamed(patient.cohort), images=images, notes=[], sha256={})
 
     def told(self, rows: NewRows, cohort: pd.DataFrame) -> NewRows:
         """Return rows whose failures name no file and no id of a cohort, where names are replaced."""

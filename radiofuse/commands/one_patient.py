@@ -41,7 +41,7 @@ def predict_one(
 ) -> bool:
     """Print what a bundle says of a patient, write it where asked, and say whether every outcome has an answer."""
     from radiofuse.bundle.answer import answer
-    from radiofuse.bundle.new_rows import collect_rows
+    from radiofuse.bundle.naming import rows_of_patient
     from radiofuse.bundle.one_patient import read_patient
     from radiofuse.bundle.predict import predictions_of
 
@@ -49,13 +49,10 @@ def predict_one(
     with terminal.warnings_as_sentences():
         loaded = naming.load(bundle, signers, trust)
         further.check(loaded)
-        patient = read_patient(loaded, folder, layout, written)
-        for sentence in _of_folder(patient):
+        read = read_patient(loaded, folder, layout, written)
+        for sentence in _of_folder(read):
             terminal.say(sentence)
-        read, patient = patient.cohort, naming.of_patient(patient)
-        rows = naming.told(
-            collect_rows(loaded, patient.cohort, store=store, progress=terminal.progress, **options), read
-        )
+        rows, patient = rows_of_patient(loaded, read, naming, store=store, progress=terminal.progress, **options)
         predictions, failures = predictions_of(rows), rows.failures
         told = answer(rows, patient, predictions)
         drawn = {} if patient.drawn is None else {patient.sample_id: str(patient.drawn)}

@@ -18,6 +18,7 @@ from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.errors import RequestError
 from radiofuse.files.outputs import is_page, is_stream, require_file, require_folder, sha256_of
+from radiofuse.wording import listed
 
 if TYPE_CHECKING:
     from radiofuse.bundle.load import Bundle
@@ -123,12 +124,11 @@ def _require_places(folder: Path, out: Path | None, store: Path, answer: Path | 
 def _computed(
     bundle: Bundle, read: PatientFolder, store: Path, naming: Naming, passes: int, **options: Any
 ) -> PatientView:
-    from radiofuse.bundle.new_rows import collect_rows
+    from radiofuse.bundle.naming import rows_of_patient
     from radiofuse.bundle.patient_view import view_patient
 
-    named = naming.of_patient(read)
-    rows = collect_rows(bundle, named.cohort, store=store, progress=terminal.progress, **options)
-    return view_patient(naming.told(rows, read.cohort), named, passes=passes, progress=terminal.progress)
+    rows, named = rows_of_patient(bundle, read, naming, store=store, progress=terminal.progress, **options)
+    return view_patient(rows, named, passes=passes, progress=terminal.progress)
 
 
 def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) -> PatientView:
@@ -151,7 +151,25 @@ def _saved(bundle: Bundle, read: PatientFolder, answer: Path, naming: Naming) ->
             "manifest_sha256 is not that of its manifest.json. Name the bundle that gave it, or leave --answer out."
         )
     refuse_misshapen(told)
+    _refuse_other_images(answer.name, told, read)
     return view_saved(bundle, read, told)
+
+
+def _refuse_other_images(name: str, told: dict[str, Any], read: PatientFolder) -> None:
+    """Refuse an answer about other images than those in the folder, by their bytes."""
+    answered = told.get("images_sha256") or {}
+    if not answered:
+        raise RequestError(
+            f"--answer {name} does not tell of which images it is (images_sha256). Predict anew with this version, or "
+            "leave --answer out."
+        )
+    there = read.sha256
+    other = [one for one in {**answered, **there} if answered.get(one) != there.get(one)]
+    if other:
+        raise RequestError(
+            f"--answer {name} is about other images than those in the folder: {listed(other)}, by their bytes, or "
+            "because one of the two lacks it. Name the folder that was answered, or leave --answer out."
+        )
 
 
 def _refuse_constant(name: str) -> float:

@@ -20,6 +20,7 @@ MOST_PIXELS, MOST_SLICES = 256, 160
 IS_HEAD = 0.05  # of the range from black to white: what lies below is air with noise
 MARGIN_MM = 4.0
 PRINTED = 5  # slices of each sequence on paper
+WHOLE = "WT"  # of a network that draws one region
 READ, DRAWN = "mask", "drawn"  # the region of a mask whose parts have no names: as a model reads it, or all of it
 
 
@@ -53,6 +54,8 @@ class Viewing:
     maps : list of SeenMap
     notes : list of str
         What could not be shown, and why.
+    drawn : dict of str to dict of str to ndarray of bool
+        By network the regions that it drew, which no expert looked at.
     """
 
     grid: sitk.Image
@@ -60,6 +63,7 @@ class Viewing:
     regions: dict[str, np.ndarray] = field(default_factory=dict)
     maps: list[SeenMap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    drawn: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def n_slices(self) -> int:
@@ -69,7 +73,7 @@ class Viewing:
     @property
     def first_shown(self) -> int:
         """The slice with most of the first region, without one the middle."""
-        region = next(iter(self.regions.values()), None)
+        region = self._largest
         if region is None or not region.any():
             return self.n_slices // 2
         return int(region.sum(axis=(1, 2)).argmax())
@@ -77,10 +81,15 @@ class Viewing:
     @property
     def printed(self) -> list[int]:
         """Some slices for paper: through the first region, without one through all."""
-        region = next(iter(self.regions.values()), None)
+        region = self._largest
         there = np.arange(self.n_slices) if region is None else np.flatnonzero(region.any(axis=(1, 2)))
         places = there[np.linspace(0, len(there) - 1, PRINTED + 2).round().astype(int)[1:-1]]
         return sorted({int(one) for one in places})
+
+    @property
+    def _largest(self) -> np.ndarray | None:
+        """The first region of the segmentation, without one of the first network that drew some."""
+        return next((region for own in (self.regions, *self.drawn.values()) for region in own.values()), None)
 
     def told(self) -> dict[str, Any]:
         """Return what a page says of the pictures, as JSON has it; slices are counted from 1."""
@@ -91,6 +100,24 @@ class Viewing:
             "maps": [{"title": one.title, "says": one.says} for one in self.maps],
             "notes": self.notes,
         }
+
+    def draw(self, network: str, labels: np.ndarray, grid: sitk.Image, coding: str) -> None:
+        """Add the regions that a network drew; nothing where it found none.
+
+        Parameters
+        ----------
+        network : str
+        labels : ndarray of uint8, shape (z, y, x)
+        grid : SimpleITK.Image
+            On which they lie.
+        coding : str
+            As of ``view_images``; "" where 1 is the whole tumor.
+        """
+        placed = self.placed(labels, grid, nearest=True)
+        found = {name: np.isin(placed, own) for name, own in (_nested(coding) or {WHOLE: [1]}).items()}
+        regions = {name: region for name, region in found.items() if region.any()}
+        if regions:
+            self.drawn[network] = regions
 
     def placed(self, voxels: np.ndarray, grid: sitk.Image, *, nearest: bool = False) -> np.ndarray:
         """Return numbers (z, y, x) of another grid on that of the slices, 0 beyond it."""

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from radiofuse.bundle.new_rows import collect_rows
+from radiofuse.bundle.naming import rows_of_patient
 from radiofuse.bundle.one_patient import PLAIN, read_patient
 from radiofuse.bundle.patient_view import view_patient
 from radiofuse.files.aside import write_file
@@ -35,9 +35,8 @@ def answer_patient(task: Answer, bundles: Bundles, meter: Meter) -> dict[str, An
     folder = task.folder / task.root if task.layout else _assembled(task)
     bundle = bundles.load(task.bundle)
     read = read_patient(bundle, folder, task.layout or PLAIN, beside=task.beside)
-    patient = bundles.names.of_patient(read)
-    rows = collect_rows(bundle, patient.cohort, store=task.folder / STORE, progress=meter)
-    view = view_patient(bundles.names.told(rows, read.cohort), patient, progress=meter)
+    rows, patient = rows_of_patient(bundle, read, bundles.names, store=task.folder / STORE, progress=meter)
+    view = view_patient(rows, patient, progress=meter)
     places = places_of(task, bundles.given) | {str(folder): "", str(bundle.folder): bundle.folder.name}
     told = without_paths(view.told, places)
     with meter("Writing the pages", "pages") as progress:

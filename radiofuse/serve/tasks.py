@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from radiofuse.bundle.load import Bundle
-    from radiofuse.bundle.new_rows import NewRows
-    from radiofuse.bundle.one_patient import PatientFolder
-
-
-class Names(Protocol):
-    """Under which names patients are compared and told: ``Naming`` of the commands."""
-
-    @property
-    def tells_names(self) -> bool:
-        """Whether patients are told as their folders are called."""
-        ...
-
-    def load(self, bundle: Path, signers: Path | None, trust: Sequence[str] = ()) -> Bundle:
-        """Return a bundle that compares patients under these names."""
-        ...
-
-    def of_patient(self, patient: PatientFolder) -> PatientFolder:
-        """Return a patient under the name that is told."""
-        ...
-
-    def told(self, rows: NewRows, cohort: pd.DataFrame) -> NewRows:
-        """Return rows whose failures name nobody who must not be named."""
-        ...
+    from radiofuse.bundle.naming import Names
 
 
 @dataclass(frozen=True)

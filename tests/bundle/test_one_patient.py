@@ -21,9 +21,11 @@ from typer.testing import CliRunner
 pytest.importorskip("torch")
 
 from radiofuse import __version__
-from radiofuse.bundle.new_rows import OTHER_ENGINE
+from radiofuse.bundle.networks import networks_of, place
+from radiofuse.bundle.new_rows import OTHER_ENGINE, collect_rows
 from radiofuse.bundle.one_patient import read_patient, sequences_of
 from radiofuse.bundle.other_cohort import OtherCohort
+from radiofuse.bundle.patient_pictures import patient_pictures
 from radiofuse.bundle.predict import predict_cohort, predict_rows
 from radiofuse.commands.predict import app
 from radiofuse.commands.report import app as report
@@ -368,6 +370,60 @@ def test_the_page_is_refused_where_it_may_not_lie_or_the_answer_is_another(
     ]:
         done = CliRunner().invoke(report, ["patient", str(home / "radiomics"), str(folder), *options])
         assert (done.exit_code, words in " ".join(done.output.split())) == (2, True), done.output
+
+
+def test_a_saved_answer_about_other_images_is_refused_whatever_they_are_called(
+    home: Path, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    folder, saved = folder_of(tmp_path / "P7", files), tmp_path / "answer.json"
+    assert predict(home, "radiomics", folder, "--out", str(saved)).exit_code == 0
+    told = json.loads(saved.read_text())
+    assert told["images_sha256"] == {
+        kind: sha256(files[kind if kind != "mask" else "seg"].read_bytes()).hexdigest()
+        for kind in ("flair", "t1ce", "mask")
+    }
+    words = ["patient", str(home / "radiomics"), str(folder), "--answer", str(saved), "--out", str(tmp_path / "p.html")]
+    shutil.copy(files["t1"], folder / "flair.nii.gz")
+    (folder / "t1.nii.gz").unlink()  # which the model does not read
+    done = CliRunner().invoke(report, words)
+    assert done.exit_code == 2 and "other images than those in the folder: flair, by" in " ".join(done.output.split())
+    (folder / "flair.nii.gz").unlink()
+    assert "in the folder: flair, by" in " ".join(CliRunner().invoke(report, words).output.split())
+    saved.write_text(json.dumps({name: value for name, value in told.items() if name != "images_sha256"}))
+    assert "does not tell of which images it is" in " ".join(CliRunner().invoke(report, words).output.split())
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAI", "SPL"])
+def test_maps_lie_on_the_pictures_of_the_page_however_the_file_is_turned(
+    home: Path, tmp_path: Path, files: dict[str, Path], axes: str
+) -> None:
+    """What a network is shown, brought onto the page as its maps are, is the picture there, not a mirrored one."""
+    (tmp_path / "P7").mkdir()
+    for name in ("flair", "t1ce"):
+        image = sitk.Cast(sitk.ReadImage(str(files[name])), sitk.sitkFloat32)
+        ramps = np.meshgrid(*(np.linspace(0, 1, n) for n in image.GetSize()[::-1]), indexing="ij")
+        uneven = sitk.GetImageFromArray(sitk.GetArrayFromImage(image) * (0.2 + sum(ramps)).astype(np.float32))
+        uneven.CopyInformation(image)
+        sitk.WriteImage(sitk.DICOMOrient(uneven, axes), str(tmp_path / "P7" / f"{name}.nii.gz"))
+    patient = read_patient(load_bundle(home / "network"), tmp_path / "P7")
+    rows = collect_rows(load_bundle(home / "network"), patient.cohort, store=tmp_path / "store", progress=silent)
+    seen, _ = patient_pictures(rows.images)
+    (network,) = networks_of(rows.bundle)
+    shown = network.pictures(network.row_of(rows.X, "P7"))
+    placed = place(rows.bundle.description, rows.images, network.name, "P7").placing
+
+    def on_page(picture: np.ndarray) -> np.ndarray:
+        return seen.placed(placed.onto(picture).astype(np.float32), placed.grid)
+
+    there = on_page(np.ones_like(shown[:, 0])) > 0.99
+    assert there.mean() > 0.2
+    for channel, name in enumerate(("t1ce", "flair")):
+        gray, own = seen.sequences[name].astype(float), on_page(shown[:, channel])
+        head = there & (gray > 0)
+        as_it_is = np.corrcoef(own[head], gray[head])[0, 1]
+        assert as_it_is > 0.9
+        for axis in (0, 1, 2):
+            assert np.corrcoef(np.flip(own, axis)[head], gray[head])[0, 1] < as_it_is - 0.1
 
 
 def test_what_the_headers_of_images_say_of_a_patient_is_nowhere_told(

@@ -26,6 +26,7 @@ from radiofuse.bundle.missing_words import without_sequence  # noqa: E402
 from radiofuse.bundle.multitask import multitask_networks, refuse_without_dropout  # noqa: E402
 from radiofuse.bundle.new_rows import collect_rows  # noqa: E402
 from radiofuse.bundle.one_patient import read_patient  # noqa: E402
+from radiofuse.bundle.patient_view import view_patient  # noqa: E402
 from radiofuse.bundle.predict import predict_cohort, read_new_patients  # noqa: E402
 from radiofuse.bundle.read import read_description, read_table  # noqa: E402
 from radiofuse.bundle.region_masks import masks_of_rows, segmenters_of  # noqa: E402
@@ -38,6 +39,7 @@ from radiofuse.experiment.recipe.models import RecipeModel  # noqa: E402
 from radiofuse.experiment.recipe.recipe import read_recipe  # noqa: E402
 from radiofuse.experiment.run import run_recipe  # noqa: E402
 from radiofuse.progress import silent  # noqa: E402
+from radiofuse.report.patient.page import render_patient_page  # noqa: E402
 
 SIZES = "widths = [4, 8], blocks = [1, 1], dim = 8, heads = 2, mlp = 8, of_bottom = 4, of_tokens = 4, shared = 4"
 RECIPE = """
@@ -191,6 +193,14 @@ def test_the_mask_of_a_patch_is_what_the_network_drew_turned_as_the_file_is(stud
     cut = padded[tuple(slice(start + SIDE, start + 2 * SIDE) for start in starts)]
     inside = np.pad(np.ones_like(expected), SIDE)[tuple(slice(start + SIDE, start + 2 * SIDE) for start in starts)]
     assert (cut == classes * inside).all() and voxels.sum() == cut.sum()
+    view = view_patient(rows, read_patient(bundle, folder))
+    (told,) = view.told["drawn_regions"]
+    assert told["network"] == made.network and told["volumes_ml"] == made.volumes_ml and told["note"] == made.note
+    page = render_patient_page(view.told, view.pictures)
+    assert "as the network together drew it" in page and "looked at by no expert" in page
+    shown, drawn = view.pictures, view.pictures.drawn["together"]["WT"]
+    share_shown = drawn.sum() * np.prod(shown.grid.GetSpacing()) / 1000 / made.volumes_ml["WT"]
+    assert 0.8 < share_shown < 1.25 and (drawn & shown.regions["WT"]).any()
 
 
 def test_a_table_has_the_volumes_beside_and_samples_that_the_network_knows_get_no_mask(study, tmp_path):

@@ -6,15 +6,17 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
 
 from radiofuse.bundle.intervals import intervals_of
 from radiofuse.imaging.viewing import Viewing
-from radiofuse.report.patient.numbers import share
+from radiofuse.report.patient.numbers import share, unknown_numbers
 from radiofuse.report.patient.page import render_patient_page
-from radiofuse.report.patient.words import READERS
+from radiofuse.report.patient.words import NAMES, READERS
+from tests.accessibility import faults
 from tests.bundle.test_probability_intervals import bundle
 from tests.report.test_patient_page import ANSWER, OUTCOME, text_of
 
@@ -149,4 +151,52 @@ def test_an_answer_by_a_calibration_line_tells_its_share_beside_a_probability_fa
     assert high < 0.7
     text = page_of(reader, outcomes=idh(call="1", probability={"1": 0.7}, models={}, contributions={}, **told))
     assert f"idh = 1, {share(known)} were of it (95% interval {share(low)} to {share(high)})" in text
-    assert "70.0%" in text and "may lie outside of it" in text
+    plain = "These shares are of a group of people."
+    assert "70.0%" in text and "may lie outside of" in text
+    assert (plain in text, "calibration line" in text) == ((True, False) if reader == "patient" else (False, True))
+
+
+def test_what_takes_trust_from_a_number_stands_beside_it_too() -> None:
+    asked = {"applicability": {"verdict": "inside"}, "missing": []}
+    for reader, outside in (("patient", "Your pictures are unlike"), ("doctor", "The patient lies outside")):
+        at = (
+            render_patient_page(ANSWER, None, reader)
+            .partition('<section class="outcome">')[2]
+            .partition("</section>")[0]
+        )
+        assert outside in at and "and the answer was made without t1ce: do not rely on this number." in at
+        assert "do not rely" not in page_of(reader, **asked)
+        assert "The answer was made without t1ce." in page_of(reader, **asked | {"missing": ["t1ce"]})
+
+
+DRAWN = {"network": "weighed", "volumes_ml": {"WT": 30.91, "ET": 0.366}, "looked_at": 0.004, "note": "its edge"}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("is_given", [True, False])
+def test_regions_that_a_network_drew_are_told_as_its_own_and_hide_no_segmentation(
+    reader: str, is_given: bool, pictures_of_five: Viewing
+) -> None:
+    if not is_given:
+        pictures_of_five.regions.clear()
+    labels = np.zeros((3, 6, 6), np.uint8)
+    labels[1, 2:4, 2:5], labels[1, 3, 3] = 2, 3
+    pictures_of_five.draw("weighed", labels, pictures_of_five.grid, "NCR=1 ED=2 ET=3")
+    pictures_of_five.draw("idle", labels * 0, pictures_of_five.grid, "NCR=1 ED=2 ET=3")
+    assert {name: int(one.sum()) for name, one in pictures_of_five.drawn["weighed"].items()} == {
+        "WT": 6,
+        "TC": 1,
+        "ET": 1,
+    }
+    told = ANSWER | {"drawn_regions": [DRAWN], "pictures": pictures_of_five.told()}
+    page = render_patient_page(told, pictures_of_five, reader)
+    names = (*NAMES, "t1", *pictures_of_five.regions)
+    assert unknown_numbers(text_of(page), told, names) == [] and faults(page) == []
+    who = "the network weighed drew it" if reader == "doctor" else "the computer (weighed) drew it"
+    assert f"as {who}" in page and "30.9" in page and "0.4%" in page and "idle" not in page
+    assert ("looked at by no expert" in page) == (reader == "doctor")
+    shown = 'data-region="weighed: WT"><path'  # at first, and on paper
+    assert (shown in page) == (not is_given)
+    on_paper = page.partition('id="montage"')[2]
+    assert on_paper.partition("</svg>")[0].count("<g>") == (5 if is_given else 3)
+    assert pictures_of_five.first_shown == 1

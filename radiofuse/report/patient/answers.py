@@ -6,12 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from radiofuse.bundle.intervals import OF
 from radiofuse.report.patient.numbers import plain, share, shares_apart, short, signed
+from radiofuse.report.patient.surroundings import near_the_number
 from radiofuse.report.patient.words import Reader, asked
 from radiofuse.report.tables import Table
 from radiofuse.wording import MISSING
 
 NO_CLASS = "none"  # the set of classes of a patient who is like those of none
+
+PLAIN_INTERVALS = {
+    OF: "These shares are of a group of people. They do not say how sure the model is of you, and your own number may "
+    "lie outside of them."
+}
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,11 @@ class OutcomeText:
 def outcome_texts(told: Mapping[str, Any], reader: Reader) -> list[OutcomeText]:
     """Return what is said of every outcome."""
     say = _to_patient if reader == "patient" else _to_doctor
+    near = near_the_number(told, reader)
     return [
         OutcomeText(
             name,
-            (*say(name, of), *_spread(told, name, reader)),
+            (*say(name, of, near), *_spread(told, name, reader)),
             tuple(_bars(of)),
             tuple(_tables(of)) if reader == "doctor" else (),
         )
@@ -52,12 +60,14 @@ def outcome_texts(told: Mapping[str, Any], reader: Reader) -> list[OutcomeText]:
     ]
 
 
-def _to_doctor(name: str, of: Mapping[str, Any]) -> Iterator[str]:
+def _to_doctor(name: str, of: Mapping[str, Any], told_near: str) -> Iterator[str]:
     if of["call"] is None:
         yield "No probability: the model could not answer."
         return
     shown = ", ".join(f"{name} = {label}: {_shown(value, of)}" for label, value in of["probability"].items())
     yield f"Called {name} = {of['call']}. Probability of {shown}. {_rule(name, of)}"
+    if told_near:
+        yield told_near
     for label, ends in _intervals(of):
         yield f"Of patients with such a probability of {name} = {label}, {_group(of, label, ends)}. {_of_interval(of)}"
     if of.get("set") == NO_CLASS:
@@ -66,7 +76,7 @@ def _to_doctor(name: str, of: Mapping[str, Any]) -> Iterator[str]:
         yield f"Set of classes that cannot be ruled out: {of['set']}."
 
 
-def _to_patient(name: str, of: Mapping[str, Any]) -> Iterator[str]:
+def _to_patient(name: str, of: Mapping[str, Any], told_near: str) -> Iterator[str]:
     question = asked(name)
     if question:
         yield f"The question is {question}."
@@ -79,10 +89,12 @@ def _to_patient(name: str, of: Mapping[str, Any]) -> Iterator[str]:
     )
     for label, value in of["probability"].items():
         yield f"How likely the model holds it that {name} is {label}: {_shown(value, of)}. {_rule(name, of)}"
+    if told_near:
+        yield told_near
     for label, ends in _intervals(of):
         yield (
             f"The model was tried on other patients. Of those to whom it gave such a number for {name} = {label}, "
-            f"{_group(of, label, ends)}. {_of_interval(of)}"
+            f"{_group(of, label, ends)}. {PLAIN_INTERVALS.get(_of_interval(of), _of_interval(of))}"
         )
     if of.get("set") == NO_CLASS:
         yield "The model's number fits none of the possible answers well: it does not know."

@@ -14,10 +14,11 @@ from radiofuse.errors import RequestError
 from radiofuse.imaging.viewing import Viewing
 from radiofuse.report.page import render
 from radiofuse.report.patient.answers import outcome_texts, volumes_table
+from radiofuse.report.patient.drawn import drawn_names, drawn_sentences, drawn_tables
 from radiofuse.report.patient.machine_text import MachineText
 from radiofuse.report.patient.places import without_places
 from radiofuse.report.patient.shape import refuse_misshapen
-from radiofuse.report.patient.slices import printed, slices_json
+from radiofuse.report.patient.slices import printed, region_groups, slices_json
 from radiofuse.report.patient.surroundings import (
     applicability_sentences,
     applicability_table,
@@ -67,6 +68,7 @@ def render_patient_page(
     above, told = banners(told, reader), without_places(told)
     names = {region: region_name(region, reader) for region in (told.get("volumes_ml") or {})}
     names |= {region: region_name(region, reader) for region in (pictures.regions if pictures else {})}
+    names |= drawn_names(told, reader)
     return render(
         "patient/page.html",
         title=f"{told['sample_id']}: answers of a model",
@@ -76,6 +78,8 @@ def render_patient_page(
         reader=reader,
         outcomes=outcome_texts(told, reader),
         volumes=volumes_table(told, names),
+        drawn=drawn_tables(told, reader),
+        drawn_said=drawn_sentences(told, reader),
         missing_said=[*missing_sentences(told, reader), *beside_sentences(told, reader)],
         applicability=applicability_sentences(told, reader),
         features=applicability_table(told) if reader == "doctor" else None,
@@ -97,13 +101,15 @@ def _shown(pictures: Viewing | None, names: Mapping[str, str]) -> dict[str, Any]
     if pictures is None:
         return {"pictures": None}
     regions = [
-        {"key": key, "name": names[key], "line": line}
-        for key, line in zip(pictures.regions, cycle(LINES), strict=False)
+        {"key": key, "name": names.get(key, key), "line": line, "is_on": group == 0 or not pictures.regions}
+        for group, own in enumerate(region_groups(pictures))
+        for key, line in zip(own, cycle(LINES), strict=False)
     ]
     return {
         "pictures": slices_json(pictures),
         "tiles": printed(pictures),
         "regions": regions,
+        "given": bool(pictures.regions),
         "maps": pictures.maps,
         "picture_notes": pictures.notes,
         "first": pictures.first_shown + 1,

@@ -12,7 +12,14 @@ FILE = re.compile(
     r"|(?:^|[\s('\"])(?:[~.]{0,2}/|[A-Za-z]:\\|\\\\)\S",
     re.IGNORECASE,
 )
-WHERE = ("images", "bundle", "manifest_sha256", "maps", "masks")  # entries of an answer that name files or a bundle
+WHERE = (
+    "images",
+    "images_sha256",
+    "bundle",
+    "manifest_sha256",
+    "maps",
+    "masks",
+)  # entries of an answer that name files or a bundle
 LEFT_OUT = "what was said of it names a file, and is left out here"
 
 

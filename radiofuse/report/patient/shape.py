@@ -11,6 +11,7 @@ from radiofuse.errors import RequestError
 NUMBER = (float, int)
 MAYBE = (*NUMBER, None)
 BY_CLASS = {ANY_NAME: MAYBE}
+DRAWN = Whole({"network": str, "volumes_ml": {ANY_NAME: NUMBER}, "looked_at": NUMBER, "note": str})
 SPREAD = Whole({"network": str, "outcome": str, "class": str, "mean": NUMBER, "sd": NUMBER, "passes": int})
 FEATURE = Whole({"feature": str, "value": NUMBER, "low": NUMBER, "high": NUMBER})
 PLACE = {"verdict": (str, None), "distance": MAYBE, "limit_95": MAYBE, "limit_99": MAYBE, "features": [FEATURE]}
@@ -38,9 +39,11 @@ ANSWER: Any = {
     "as_published": [str],
     "volumes_ml": ({ANY_NAME: MAYBE}, None),
     "dropout_spread": [SPREAD],
+    "drawn_regions": [DRAWN],
     "applicability": (PLACE | OF_ALL, None),
     "similar": (Whole({"n": int, "shares": {ANY_NAME: BY_CLASS}}), None),
     "images": {ANY_NAME: str},
+    "images_sha256": {ANY_NAME: str},
     "without": {ANY_NAME: str},
     "beside_images": {ANY_NAME: (*MAYBE, str)},
     "bundle": str,

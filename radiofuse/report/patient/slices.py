@@ -14,6 +14,7 @@ from PIL import Image
 
 from radiofuse.imaging.viewing import SeenMap, Viewing
 from radiofuse.report.map_pictures import MAP_COLORS
+from radiofuse.report.patient.drawn import key_of
 
 QUALITY = 78  # of WebP: a slice of 200 pixels takes two to four kilobytes
 MOST_OPAQUE, LEAST_SEEN = 0.8, 0.04  # of the highest value of a map
@@ -44,15 +45,24 @@ def slices_json(viewing: Viewing) -> dict[str, Any]:
         "head": HEAD,
         "shape": list(_shape(viewing)),
         "sequences": {name: [_webp(one) for one in slices] for name, slices in viewing.sequences.items()},
-        "regions": {name: [outline(one) for one in slices] for name, slices in viewing.regions.items()},
+        "regions": {
+            name: [outline(one) for one in slices] for own in region_groups(viewing) for name, slices in own.items()
+        },
         "maps": [_map(one) for one in viewing.maps],
     }
+
+
+def region_groups(viewing: Viewing) -> list[dict[str, np.ndarray]]:
+    """Return the regions by key: those of the segmentation, then those of each network that drew some."""
+    drawn = [{key_of(network, name): one for name, one in own.items()} for network, own in viewing.drawn.items()]
+    return [viewing.regions, *drawn]
 
 
 def printed(viewing: Viewing) -> dict[str, list[Tile]]:
     """Return some slices of each sequence, for paper and where no script runs."""
     numbers = viewing.printed
-    outlines = {number: tuple(outline(one[number]) for one in viewing.regions.values()) for number in numbers}
+    on_paper = [viewing.regions] if viewing.regions else region_groups(viewing)  # a network's where there are no others
+    outlines = {number: tuple(outline(one[number]) for own in on_paper for one in own.values()) for number in numbers}
     return {
         name: [Tile(number + 1, HEAD + _webp(slices[number]), outlines[number]) for number in numbers]
         for name, slices in viewing.sequences.items()

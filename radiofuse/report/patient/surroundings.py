@@ -94,6 +94,30 @@ def missing_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
     return said or [everything]
 
 
+def near_the_number(told: Mapping[str, Any], reader: Reader) -> str:
+    """Return what a reader of a probability must know there, though it is told elsewhere too.
+
+    Examples
+    --------
+    >>> near_the_number({"missing": ["t1ce"], "applicability": {"verdict": "outside"}}, "doctor")
+    'The patient lies outside the training cohort, and the answer was made without t1ce: do not rely on this number.'
+    >>> near_the_number({"missing": [], "applicability": {"verdict": "inside"}}, "doctor")
+    ''
+    """
+    to_patient, is_outside = reader == "patient", (told.get("applicability") or {}).get("verdict") == "outside"
+    outside = (
+        "your pictures are unlike those that the model learned from"
+        if to_patient
+        else "the patient lies outside the training cohort"
+    )
+    without = f"the answer was made without {listed(told['missing'])}" if told["missing"] else ""
+    why = ", and ".join(filter(None, (outside if is_outside else "", without)))
+    if not why:
+        return ""
+    then = ": do not rely on this number" if is_outside else ""
+    return f"{why[0].upper()}{why[1:]}{then}."
+
+
 def beside_sentences(told: Mapping[str, Any], reader: Reader) -> list[str]:
     """Return what the model was told of a patient beside images, and what it reads and was not told.
 

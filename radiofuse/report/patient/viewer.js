@@ -78,7 +78,13 @@ function light() {
 }
 for (const name of ["brightness", "contrast"]) document.getElementById(name).addEventListener("input", light);
 if (map) {
-  map.addEventListener("change", show);
+  map.addEventListener("change", () => {  // a network may have looked at some slices alone: to the nearest of them
+    const slices = map.value === "" ? [] : data.maps[map.value].slices;
+    const there = [...slices.keys()].filter((at) => slices[at]);
+    const far = (at) => Math.abs(at + 1 - slider.value);
+    if (there.length) slider.value = there.reduce((best, at) => (far(at) < far(best) ? at : best)) + 1;
+    show();
+  });
   const opacity = document.getElementById("opacity");
   const fade = () => { for (const image of tiles.querySelectorAll(".map")) image.style.opacity = opacity.value / 100; };
   opacity.addEventListener("input", fade);
