@@ -5,7 +5,8 @@ Run as ``RADIOFUSE_DATA=/path python benchmarks/applicability.py [folder]``, wit
 ``pipelines/idh_tcga.toml`` are fitted on the patients of the others, and limits too; those held back are then compared
 in the columns that were chosen, as they are and as copies with another gain, blurred, with noise, and of slices three
 times as thick. Soft tissue sarcomas share T1 alone. Printed are the shares inside, at the edge and outside by features,
-by the spectrum of one image, and by those of all images of a patient, of which the furthest counts.
+by mean and covariance of these alone, as a bundle for handing on has them, by the spectrum of one image, by those of
+all images of a patient, of which the furthest counts, and by the worst of features and images together.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from radiofuse.extract.spectra import collect_spectra
 from radiofuse.patients import patient_splits
 from radiofuse.progress import silent
 from radiofuse.statistics.nearest_patients import EDGE, INSIDE, OUTSIDE, NearestPatients, telling_columns
+from radiofuse.statistics.shrunk_distance import Spread, spread_of
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.tables.cohort import read_cohort
@@ -122,9 +124,10 @@ def read(table: Path, extractor, store: FeatureStore) -> Part:
     }
 
 
-def verdicts(training: NearestPatients, X: pd.DataFrame) -> pd.Series:
+def verdicts(training: NearestPatients | Spread, X: pd.DataFrame) -> pd.Series:
     """Return where each row lies."""
-    places = {sample: training.place(row, sample) for sample, row in X.iterrows()}
+    whose = isinstance(training, NearestPatients)
+    places = {sample: training.place(row, *([sample] if whose else [])) for sample, row in X.iterrows()}
     return pd.Series({sample: None if place is None else place.verdict for sample, place in places.items()})
 
 
@@ -134,7 +137,7 @@ def told_of_fold(labeled: LabeledRows, model, spectra: pd.DataFrame, train: np.n
     model.fit(X, labeled.y[train], groups=labeled.groups[train])
     names = [name for chain in model.findings().chains.values() for name in chain[:-1].get_feature_names_out()]
     chosen = telling_columns(X[[name for name in X if name in set(names)]])
-    features, rows = NearestPatients(X[chosen], list(X.index)), []
+    features, spread, rows = NearestPatients(X[chosen], list(X.index)), spread_of(X[chosen], list(X.index)), []
     grouped = columns.by_modality(spectra.columns)
     images = {
         name: NearestPatients(spectra.loc[X.index, own], list(X.index), same_to=SAME_TO)
@@ -143,6 +146,8 @@ def told_of_fold(labeled: LabeledRows, model, spectra: pd.DataFrame, train: np.n
     for cohort, part in new.items():
         own = part["features"].index.difference(X.index) if cohort != "sarcomas" else part["features"].index
         rows += [(cohort, "features", *told) for told in verdicts(features, part["features"].loc[own]).items()]
+        by_mean = verdicts(spread, part["features"].loc[own]).dropna()
+        rows += [(cohort, "mean, covariance", *told) for told in by_mean.items()]
         for modality, training in images.items():
             if any(one.startswith(f"{modality}__") for one in part["spectra"]):
                 found = verdicts(training, part["spectra"].loc[own]).dropna()
@@ -172,15 +177,19 @@ def _print(table: pd.DataFrame) -> None:
     rank = {verdict: place for place, verdict in enumerate(VERDICTS)}
     images = table[table["by"] == "one image"].assign(rank=lambda own: own["verdict"].map(rank))
     furthest = images.groupby(["cohort", "sample"])["rank"].max()
-    table = pd.concat(
-        [table, furthest.map(dict(enumerate(VERDICTS))).rename("verdict").reset_index().assign(by="any image")]
-    )
-    print(f"{'':24} {'by':10} {'inside':>8} {'edge':>8} {'outside':>8} {'n':>5}")
+    of_features = table[table["by"] == "features"].dropna().set_index(["cohort", "sample"])["verdict"].map(rank)
+    together = pd.concat([furthest, of_features], axis=1).dropna().max(axis=1).astype(int)
+    worst = {"any image": furthest, "all together": together}
+    made = [
+        one.map(dict(enumerate(VERDICTS))).rename("verdict").reset_index().assign(by=by) for by, one in worst.items()
+    ]
+    table = pd.concat([table, *made])
+    print(f"{'':24} {'by':16} {'inside':>8} {'edge':>8} {'outside':>8} {'n':>5}")
     for cohort in table["cohort"].unique():
-        for by in ("features", "one image", "any image"):
+        for by in ("features", "mean, covariance", "one image", "any image", "all together"):
             own = table.loc[(table["cohort"] == cohort) & (table["by"] == by), "verdict"]
             shares = " ".join(f"{(own == verdict).mean():8.1%}" for verdict in VERDICTS)
-            print(f"{cohort:24} {by:10} {shares} {len(own):5}")
+            print(f"{cohort:24} {by:16} {shares} {len(own):5}")
 
 
 if __name__ == "__main__":

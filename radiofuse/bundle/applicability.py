@@ -10,6 +10,7 @@ import pandas as pd
 
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.training_spread import spread_from
 from radiofuse.bundle.training_values import FEATURES, SPECTRA, values_of
 from radiofuse.imaging.spectrum import in_own_unit
 from radiofuse.statistics.nearest_patients import EDGE, FEWEST_PATIENTS, INSIDE, OUTSIDE, NearestPatients, Place
@@ -23,6 +24,8 @@ N_TOLD = 3  # columns that say where a patient lies
 SAME_TO = 0.02  # of logarithms of spacings, 5 %
 N_ALIKE = 10  # fewer patients would tell of single ones
 NOT_COMPARED = f"Fewer than {FEWEST_PATIENTS} training patients have numbers that the patient has too."
+NO_SUCH_SET = "The patient lacks a number that mean and covariance of the training patients are of."
+NEAREST_PATIENTS, MEAN_AND_COVARIANCE = "nearest patients", "mean and covariance"
 VERDICTS = (INSIDE, EDGE, OUTSIDE)  # the worst last
 NOTHING = {"verdict": None, "distance": None, "limit_95": None, "limit_99": None, "features": []}
 
@@ -41,39 +44,54 @@ class Applicability:
         self._called = str if bundle.pseudonyms is None else bundle.pseudonyms.of
         self.values, patients = values_of(table, FEATURES)
         self._patients = list(map(self._called, patients))
-        self.why_unknown = _why_unknown(bundle, self._patients)
-        self._training = None if self.why_unknown else NearestPatients(self.values, self._patients)
+        told = spread_from(read_table(bundle.folder, "training_spread")) if self.values.empty else None
+        self._spread, self.lows, self.highs = told or (None, self.values.min(), self.values.max())
+        self.why_unknown = "" if told else _why_unknown(bundle, self._patients)
+        self._training = None if self.why_unknown or told else NearestPatients(self.values, self._patients)
         self._spectra = _Spectra(*values_of(table, SPECTRA), self._called)
 
     def of(self, rows: NewRows) -> dict[str, dict[str, Any]]:
         """Return by sample where it lies: ``applicability`` and ``similar`` as the answer of one patient has them."""
-        selves, X = rows.training_selves(), rows.X.reindex(columns=self.values.columns).astype(float)
+        selves, X = rows.training_selves(), self._compared(rows)
         found = {}
         for sample, row in X.iterrows():
-            place = None if self._training is None else self._training.place(row, *selves[str(sample)])
+            place = self._place(row, selves[str(sample)])
             spectra = self._spectra.of(rows, sample, selves[str(sample)])
-            similar = None if place is None else self._alike(place)
+            similar = None if place is None or self._training is None else self._alike(place)
             found[str(sample)] = {"applicability": self._told(place, row, spectra), "similar": similar}
         return found
 
+    def _compared(self, rows: NewRows) -> pd.DataFrame:
+        """Return the columns that are compared, embeddings of networks among them where some are."""
+        X = rows.X if set(self.lows.index) <= set(rows.X) else _with_embeddings(rows)
+        return X.reindex(columns=self.lows.index).astype(float)
+
+    def _place(self, row: pd.Series, selves: Sequence[str]) -> Place | None:
+        if self._spread is not None:
+            return self._spread.place(row)
+        return None if self._training is None else self._training.place(row, *selves)
+
     def _told(self, place: Place | None, row: pd.Series, spectra: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Return what is said of features and images; the verdict is the worst of theirs."""
-        told: dict[str, Any] = NOTHING if place is None else _placed(place, row, self.values)
+        told: dict[str, Any] = NOTHING if place is None else _placed(place, row, self.lows, self.highs)
         verdict = _worst(told["verdict"], spectra)
         note = self._note(place, len(spectra))
         if place is None and verdict is not None:
             note = f"{note} The verdict is that of the images."
+        by = NEAREST_PATIENTS if self._spread is None else MEAN_AND_COVARIANCE
+        told = {**told, "compared_by": None if place is None else by}
         return {**told, "verdict": verdict, "features_verdict": told["verdict"], "spectra": spectra, "note": note}
 
     def _note(self, place: Place | None, n_images: int) -> str:
-        training = self._training
+        training = self._training or self._spread
         if training is None or place is None:
-            return self.why_unknown or NOT_COMPARED
+            return self.why_unknown or (NOT_COMPARED if self._spread is None else NO_SUCH_SET)
         read, of_columns = counted(len(place.shares), "column"), _of_all(len(place.shares), len(training.columns))
         whom = f"{place.n_patients}{_of_all(place.n_patients, training.n_patients)} training patients"
         images = counted(n_images, "image")
+        how = "" if self._spread is None else f"by the {MEAN_AND_COVARIANCE} of their numbers, which are not here, "
         return (
-            f"Compared in {read}{of_columns} with {whom}; of new patients who are like these, about 5 in 100 lie "
+            f"Compared {how}in {read}{of_columns} with {whom}; of new patients who are like these, about 5 in 100 lie "
             f"beyond the first limit and {_beyond_second(place.n_patients)} beyond the second"
             + (f", and in each of {images} as many: the verdict is the worst of all." if n_images else ".")
         )
@@ -116,7 +134,8 @@ class _Spectra:
             return {}
         row = rows.spectra.loc[sample].reindex(self._values.columns)
         places = {modality: training.place(row, *selves) for modality, training in self._training.items()}
-        told = {name: _placed(place, row, self._values) for name, place in places.items() if place is not None}
+        lows, highs = self._values.min(), self._values.max()
+        told = {name: _placed(place, row, lows, highs) for name, place in places.items() if place is not None}
         for one in told.values():
             one["features"] = [_in_own_unit(feature) for feature in one["features"]]
         return told
@@ -141,9 +160,16 @@ def _in_own_unit(told: dict[str, Any]) -> dict[str, Any]:
     return told | {end: in_own_unit(name, told[end]) for end in ("value", "low", "high")}
 
 
-def _placed(place: Place, row: pd.Series, values: pd.DataFrame) -> dict[str, Any]:
+def _with_embeddings(rows: NewRows) -> pd.DataFrame:
+    if not rows.networks:
+        return rows.X
+    from radiofuse.deep.estimators.embedded_rows import embedded_rows  # which needs torch
+
+    return rows.X.join(embedded_rows(rows.networks, rows.X))
+
+
+def _placed(place: Place, row: pd.Series, lows: pd.Series, highs: pd.Series) -> dict[str, Any]:
     """Return where a row lies, and the three columns that say so with what training patients have of them."""
-    lows, highs = values.min(), values.max()
     features = [
         {
             "feature": name,
@@ -163,7 +189,10 @@ def _why_unknown(bundle: Bundle, patients: list[str]) -> str:
     """Return why nobody can tell how far a patient lies from those of training; empty where it can be told."""
     own = bundle.description.get("pseudonyms") or {}
     if own.get("shared") or own.get("was_shared"):
-        return "The bundle is made for handing on and holds no numbers of training patients to compare with."
+        return (
+            "The bundle is made for handing on and holds neither numbers of training patients to compare with nor, of "
+            f"{FEWEST_PATIENTS} or more, their mean and covariance."
+        )
     n_patients = len(set(patients))
     if not n_patients:
         return "The final models read no columns of numbers in which patients could be compared."

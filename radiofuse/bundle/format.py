@@ -11,7 +11,7 @@ import re
 from radiofuse.bundle.score_tables import SCORE_TABLES
 from radiofuse.bundle.study_tables import STUDY_TABLES
 
-SCHEMA = 9  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
+SCHEMA = 10  # raised when a bundle of before can no longer be read, as where the classes of its model have moved
 
 TABLES = SCORE_TABLES | STUDY_TABLES
 WEIGHT, IN_SAMPLE = "weight", "in_sample"  # metrics of published.csv in tables of weights

@@ -111,6 +111,8 @@ def pictures_for(holders: Sequence[HoldsFiles], description: Mapping[str, Any]) 
     if settings["crops"] is not None:
         made = {"side": settings["crops"]["size"], "dimensions": 2, "whole": False}
         n, channels = settings["crops"]["slices"], dict.fromkeys(names, 1)
+    elif settings["pictures"] is None:
+        return
     else:
         specs = specs_of(settings["pictures"]["made"], settings["pictures"]["channels"])
         spec = next(iter(specs.values()))

@@ -52,14 +52,9 @@ def golden_rows(models: Models, description: Mapping[str, Any], ranges: pd.DataF
         return _without("the bundle names no columns")
     rows = _made(named, ranges, (description["protocol"].get("harmonize") or {}).get("sites", []))
     networks = _networks(models)
-    problem = ""
+    problem = "it is not told which pictures the networks read"
     for pictures in pictures_for(networks, description) if networks else [None]:
-        golden = {
-            "columns": named,
-            "rows": rows,
-            "why_none": "",
-            **({} if pictures is None else {"pictures": pictures}),
-        }
+        golden = {"columns": named, "rows": rows, "pictures": pictures, "why_none": ""}
         try:
             return golden | {"answers": answers_to_golden(models, golden)}
         except NO_ANSWER as error:  # of pictures that are too small for a network among others
@@ -72,13 +67,13 @@ def _networks(models: Models) -> list[HoldsFiles]:
 
 
 def _without(why: str) -> dict[str, Any]:
-    return {"columns": [], "rows": [], "answers": {}, "why_none": why}
+    return {"columns": [], "rows": [], "pictures": None, "answers": {}, "why_none": why}
 
 
 def answers_to_golden(models: Models, golden: Mapping[str, Any]) -> dict[str, Any]:
     """Return what each model answers to golden rows, networks on the processor and with nothing kept of it."""
     X = pd.DataFrame(golden["rows"], columns=golden["columns"])
-    if "pictures" not in golden:
+    if golden["pictures"] is None:
         return answers_to(models, X)
     with tempfile.TemporaryDirectory() as cache:
         crops = GoldenPictures(golden["pictures"], len(X))
@@ -154,13 +149,14 @@ def require_golden_answers(
     """
     if not golden["rows"]:
         return
-    if "pictures" in golden and golden["pictures"] not in list(pictures_for(_networks(models), description)):
+    pictures = golden["pictures"]
+    if pictures is not None and pictures not in list(pictures_for(_networks(models), description)):
         raise BundleError(_refusal(folder, "they name pictures that its networks are not asked about", made))
     try:
         found = answers_to_golden(models, golden)
     except NO_ANSWER as error:
         raise BundleError(_refusal(folder, f"they cannot be answered ({error})", made)) from error
-    tolerance = OF_NETWORKS if "pictures" in golden else TOLERANCE
+    tolerance = TOLERANCE if pictures is None else OF_NETWORKS
     for outcome, own in golden["answers"].items():
         for name, expected in own.items():
             got = found.get(outcome, {}).get(name, [])

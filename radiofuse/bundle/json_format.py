@@ -142,12 +142,6 @@ _GOLDEN_PICTURES = Whole(
     whole=bool,
     of={ANY_NAME: Whole(center=[float], spread=[float])},
 )
-_GOLDEN = {
-    "columns": [str],
-    "rows": [[(None, str, int, float)]],
-    "answers": {ANY_NAME: {ANY_NAME: list}},
-    "why_none": str,
-}
 MANIFEST_SHAPE = Whole(
     format=int,
     files={ANY_NAME: str},  # the SHA-256 of each
@@ -156,5 +150,11 @@ MANIFEST_SHAPE = Whole(
     outcomes=[Whole(name=str, classes=[str], positive=(None, str), thresholds={ANY_NAME: float})],
     columns=Whole(n=int, named_in=str, ranges_in=str),
     training_rows=Whole(n_samples=int, n_digests=int, sha256=str, listed_in=str),
-    golden=(Whole(**_GOLDEN), Whole(**_GOLDEN, pictures=_GOLDEN_PICTURES)),
+    golden=Whole(
+        columns=[str],
+        rows=[[(None, str, int, float)]],
+        pictures=(None, _GOLDEN_PICTURES),
+        answers={ANY_NAME: {ANY_NAME: list}},
+        why_none=str,
+    ),
 )

@@ -93,6 +93,11 @@ class NewRows:
         """Where each sample lies among the training patients, as ``Applicability.of`` returns it."""
         return Applicability(self.bundle).of(self)
 
+    @property
+    def networks(self) -> list[HoldsFiles]:
+        """The networks inside the models, in the order in which they are numbered."""
+        return holders(*self.bundle.models.values())
+
     @cached_property
     def _trained(self) -> pd.Series:
         return training_patients(self.bundle)

@@ -169,6 +169,10 @@ STUDY_TABLES = {
         "what training patients have of columns that the final models read, for new ones to be compared with",
         {**dict.fromkeys(("sample_id", "patient_id", "part", "column"), TEXT), "value": NUMBER},
     ),
+    "training_spread": TableFormat(
+        "mean and covariance of these columns, which bundles for handing on have in place of patients' numbers",
+        {**dict.fromkeys(("quantity", "column", "other"), TEXT), "value": NUMBER},
+    ),
     "failures": TableFormat(
         "images that gave no features, and why",
         dict.fromkeys(("sample_id", "modality", "code", "message"), TEXT),

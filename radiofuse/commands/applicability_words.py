@@ -7,6 +7,7 @@ from typing import Any
 
 from radiofuse.wording import listed, some
 
+FROM = {None: "to the nearest training patients", "mean and covariance": "from the mean of the training patients"}
 BEYOND = ("at the edge", "outside")
 
 
@@ -24,8 +25,9 @@ def of_patient(told: Mapping[str, Any]) -> Iterator[str]:
     if told["distance"] is None:
         yield f"How far the numbers that the models read lie from those of training cannot be told. {told['note']}"
     else:
+        whom = FROM.get(told.get("compared_by"), FROM[None])
         yield (
-            f"Distance to the nearest training patients: {told['distance']:.3g}, {told['features_verdict']}. Of those "
+            f"Distance {whom}: {told['distance']:.3g}, {told['features_verdict']}. Of those "
             f"95 % have one of up to {told['limit_95']:.3g}, 99 % of up to {told['limit_99']:.3g}."
         )
     if told["features_verdict"] in BEYOND:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiofuse.bundle.format import TABLES
 from radiofuse.bundle.training_ranges import training_ranges
+from radiofuse.bundle.training_spread import training_spread
 from radiofuse.bundle.training_values import FEATURES, SPECTRA, columns_of_models, training_values
 from radiofuse.estimators import OffersFindings
 from radiofuse.evaluate.chosen_options import summarize_choices
@@ -33,6 +34,7 @@ from radiofuse.experiment.scores.fusion_weights import Key, Weights
 from radiofuse.experiment.scores.patient_tables import baseline, subgroups
 from radiofuse.experiment.scores.published import published_rows
 from radiofuse.experiment.scores.sample_sizes import sample_sizes
+from radiofuse.fuse import holders
 from radiofuse.fuse.outcome_chain import member_of_class
 from radiofuse.patients import Split
 from radiofuse.statistics import calibration_band
@@ -74,18 +76,27 @@ def tables_of_run(
         "sample_sizes": sample_sizes(recipe, rows, results.scores),
         "training_ranges": training_ranges(X),
         "probability_intervals": calibration_band(predictions[predictions["model"] == primary_of(recipe)]),
-        "training_values": _values(X, of_members["selected_features"], rows),
+        **_compared(X, of_members["selected_features"], rows, models),
         "failures": rows.failures,
         "run_times": times,
     }
 
 
-def _values(X: pd.DataFrame, selected: pd.DataFrame, rows: Rows) -> pd.DataFrame:
-    """Return what training patients have of the columns that the final models read."""
-    parts = {FEATURES: X[columns_of_models(selected, X)]}
+def _compared(X: pd.DataFrame, selected: pd.DataFrame, rows: Rows, models: Models) -> dict[str, pd.DataFrame]:
+    """Return what new patients are compared with: of columns and embeddings that the final models read, and images."""
+    networks, patients = holders(*models.values()), list(map(str, rows.groups))
+    features = X[columns_of_models(selected, X)]
+    if networks:
+        from radiofuse.deep.estimators.embedded_rows import embedded_rows  # which needs torch
+
+        features = features.join(embedded_rows(networks, X))
+    parts = {FEATURES: features}
     if rows.spectra is not None:
         parts[SPECTRA] = rows.spectra.reindex(X.index)
-    return training_values(parts, list(map(str, rows.groups)))
+    return {
+        "training_values": training_values(parts, patients),
+        "training_spread": training_spread(features, patients),
+    }
 
 
 def _published(

@@ -15,10 +15,12 @@ from radiofuse.bundle.applicability import N_ALIKE, Applicability, columns_of_ta
 from radiofuse.bundle.load import Bundle
 from radiofuse.bundle.new_rows import NewRows
 from radiofuse.bundle.training_rows import row_digests
+from radiofuse.bundle.training_spread import LIMITS, training_spread
 from radiofuse.bundle.training_values import FEATURES, SPECTRA, columns_of_models, training_values
 from radiofuse.commands.applicability_words import of_patient, of_table
 from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.statistics.nearest_patients import NearestPatients
+from radiofuse.statistics.shrunk_distance import spread_of
 from radiofuse.tables.spreadsheet import write_csv
 
 KEY = Pseudonyms(b"a key of the maker's own")
@@ -43,9 +45,10 @@ def out_of_fold(X: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([idh, *grades])
 
 
-def write(folder: Path, X: pd.DataFrame, **about: Any) -> Bundle:
+def write(folder: Path, X: pd.DataFrame, *, spread: bool = False, **about: Any) -> Bundle:
     values = training_values({FEATURES: X}, list(X.index.str.replace("s", "p")))
-    for name, table in {"training_values": values, "predictions": out_of_fold(X)}.items():
+    mean = training_spread(X if spread else X.iloc[:0], list(X.index) if spread else [])
+    for name, table in {"training_values": values, "predictions": out_of_fold(X), "training_spread": mean}.items():
         with (folder / f"{name}.csv").open("wb") as file:
             write_csv(table, file)
     return Bundle(folder, {}, {"outcomes": OUTCOMES, **about})
@@ -134,7 +137,7 @@ def test_patients_who_cannot_be_compared_are_not_counted(tmp_path: Path) -> None
     [
         (0, {}, "no columns of numbers in which"),
         (19, {}, "19 training patients can be compared with, 20 are needed."),
-        (0, {"pseudonyms": {"key": KEY.fingerprint, "shared": True}}, "made for handing on and holds no numbers"),
+        (0, {"pseudonyms": {"key": KEY.fingerprint, "shared": True}}, "made for handing on and holds neither numbers"),
     ],
 )
 def test_what_cannot_be_told_is_said(tmp_path: Path, n: int, about: dict[str, Any], why: str) -> None:
@@ -190,3 +193,37 @@ def test_an_image_unlike_those_of_training_is_named(tmp_path: Path) -> None:
     said = {"s61": "the image of t1 is unlike those of training, most in spacing_z"}
     assert images_outside(told) == said and "t1 outside and t2 inside" in " ".join(of_patient(second))
     assert Applicability(bundle).of(rows(bundle, new))["s60"]["applicability"]["spectra"] == {}
+
+
+def handed_on(folder: Path, X: pd.DataFrame) -> Bundle:
+    """A bundle whose table of patients' numbers is empty, as ``radiofuse share`` leaves it."""
+    bundle = write(folder, X, spread=True, pseudonyms={"key": KEY.fingerprint, "shared": True})
+    with (folder / "training_values.csv").open("wb") as file:
+        write_csv(training_values({FEATURES: X.iloc[:0]}, []), file)
+    return bundle
+
+
+def test_a_bundle_that_is_handed_on_compares_by_mean_and_covariance(tmp_path: Path) -> None:
+    X, new = drawn(60), drawn(3, first=60)
+    new.iloc[1, 2], new.iloc[2, 2:] = 30.0, np.nan
+    bundle, spread = handed_on(tmp_path, X), spread_of(X, list(X.index))
+    told = Applicability(bundle).of(rows(bundle, new))
+    first, second, third = (told[name]["applicability"] for name in ("s60", "s61", "s62"))
+    assert [one["verdict"] for one in (first, second)] == ["inside", "outside"] and told["s60"]["similar"] is None
+    assert first["compared_by"] == "mean and covariance" and "60 training patients" in first["note"]
+    assert first["distance"] == pytest.approx(spread.place(new.iloc[0]).distance)  # as it was before it was written
+    assert (third["limit_95"], third["limit_99"]) == pytest.approx(spread.limits["t1",])
+    assert third["distance"] == pytest.approx(spread.place(new.iloc[2]).distance) and "2 columns of 4" in third["note"]
+    furthest = second["features"][0]
+    assert (furthest["feature"], furthest["low"], furthest["high"]) == ("t2__a", X["t2__a"].min(), X["t2__a"].max())
+    assert next(of_patient(first)).startswith("Distance from the mean of the training patients: ")
+    lacking = Applicability(bundle).of(rows(bundle, new.assign(t1__a=np.nan)))
+    assert "lacks a number" in lacking["s60"]["applicability"]["note"]
+
+
+def test_no_row_of_a_patient_stands_in_mean_and_covariance() -> None:
+    X = drawn(25)
+    table = training_spread(X, list(X.index))
+    kept = table[~table["quantity"].isin(["low", "high", *LIMITS])]["value"].to_numpy()
+    assert not np.isin(np.round(X.to_numpy(), 9), np.round(kept, 9)).any()
+    assert len(training_spread(drawn(19), list(range(19)))) == 0  # too few to say anything of

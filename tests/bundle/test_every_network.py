@@ -27,6 +27,8 @@ from radiofuse.bundle.share import share_bundle  # noqa: E402
 from radiofuse.bundle.training_ranges import training_ranges  # noqa: E402
 from radiofuse.bundle.write import save_bundle  # noqa: E402
 from radiofuse.deep import CropClassifier, CropEncoder, ImageFusion, MultiTaskNetwork  # noqa: E402
+from radiofuse.deep.encoder_cache import EncoderCache  # noqa: E402
+from radiofuse.deep.estimators.embedded_rows import embedded_rows  # noqa: E402
 from radiofuse.deep.fusion.choices import FUSIONS  # noqa: E402
 from radiofuse.errors import BundleError  # noqa: E402
 from radiofuse.files.outputs import sha256_of  # noqa: E402
@@ -228,3 +230,19 @@ def test_a_network_of_ones_own_is_not_shared_since_nobody_knows_what_it_keeps(st
     with pytest.raises(BundleError, match="hold tiny_encoder:Tiny, a network of which nobody here knows"):
         share_bundle(load_bundle(home), tmp_path / "shared", KEY)
     assert not (tmp_path / "shared").exists()
+
+
+def test_embeddings_of_networks_are_compared_and_one_with_the_same_weights_once(study):
+    crops, X, folder = study
+    given = {"crops": crops, "cache": folder, "training": TRAINING | {"epochs": 1}, "random_state": 0}
+    member = CropClassifier("vgg16_attention", options={"width": 0.0625}, **given).fit(X[["t1__crop"]], labels(X))
+    joined = ImageFusion("vgg16_attention", options={"width": 0.0625}, **given | SMALL).fit(X, labels(X))
+    X = X.copy()
+    X.loc["s03", "t1__crop"] = np.nan
+    table = embedded_rows([CropClassifier("vgg16_attention", **given), member, member, joined], X)
+    assert {name.rpartition("_")[0] for name in table} == {"t1__network1", "t1flair__network2"}
+    there = X["t1__crop"].dropna().astype(int)
+    own = EncoderCache(folder).embeddings(member.encoder_, crops, there.tolist(), device="cpu")
+    n_axes = member.encoder_.card["embedding_dim"]
+    np.testing.assert_array_equal(table.loc[there.index].iloc[:, :n_axes], own[:, :n_axes])
+    assert table.loc["s03"].iloc[:n_axes].isna().all() and table.loc["s03"].iloc[n_axes:].notna().all()

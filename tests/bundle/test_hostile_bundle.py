@@ -325,7 +325,7 @@ def test_bundles_of_every_earlier_format_are_refused_by_name_with_the_next_step_
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in old.items()}
     (folder / "checksums.json").write_text(json.dumps(digests))
     for read in (load_bundle, verify_bundle, load_model):
-        with pytest.raises(BundleError, match=r"reads schema 9\. Run its recipe\.toml again: the store still has"):
+        with pytest.raises(BundleError, match=r"reads schema 10\. Run its recipe\.toml again: the store still has"):
             read(folder)
     assert find_bundle(tmp_path) == folder
     check_target(folder)

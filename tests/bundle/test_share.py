@@ -124,7 +124,7 @@ def test_tables_of_patients_are_empty_and_scores_are_not(home, shared):
 def test_it_predicts_the_same_and_tells_training_patients_to_whoever_has_the_key(home, shared, tmp_path):
     def notes(bundle):
         answer, _ = predict_cohort(bundle, home / "new.csv", store=tmp_path)
-        assert ("inside" in set(answer["applicability"])) == answer["distance"].notna().all() == (bundle is own)
+        assert "inside" in set(answer["applicability"]) and answer["distance"].notna().all()
         return answer["note"].fillna("").tolist(), answer["probability"].to_numpy()
 
     own = load_bundle(home / "out")

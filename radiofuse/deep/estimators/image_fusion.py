@@ -202,7 +202,7 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         table = X.iloc[places]
         told = None if groups is None else np.asarray(groups, dtype=object)[places]
         self._fit_beside(table, labels[places], told)
-        samples = self._samples(bench.crops, table, pointers)
+        samples = self.as_samples(bench.crops, table, pointers)
         ids = np.array(samples.sample_ids, dtype=str)
         patients = ids if told is None else told.astype(str)
         rows = LabeledRows(np.arange(len(ids)), places, labels[places], patients, len(self.classes_))
@@ -288,6 +288,6 @@ class ImageFusion(ImageNetwork, AnsweringNetwork, BaseEstimator):
         check_is_fitted(self, "encoder_")
         X, bench = known_columns(X, self.feature_names_in_), Workbench.of(self)
         pointers, places = point(bench.crops, X, self.modalities_)
-        samples = self._samples(bench.crops, X.iloc[places], pointers)
+        samples = self.as_samples(bench.crops, X.iloc[places], pointers)
         refuse_seen(self.encoder_, bench.crops, samples.behind(range(len(places))))
         return bench, samples, places

@@ -101,7 +101,7 @@ class ImageNetwork(CropEstimator):
         guided = self.fusion == RADIOMICS_ATTENTION
         self.radiomics_ = fit_radiomics(self.radiomics, X, y, groups, self.modalities_) if guided else None
 
-    def _samples(self, crops: PictureRows, X: pd.DataFrame, pointers: np.ndarray) -> SampleRows:
+    def as_samples(self, crops: PictureRows, X: pd.DataFrame, pointers: np.ndarray) -> SampleRows:
         """Return rows of ``X`` as samples, with what is read beside their pictures."""
         return samples_of(crops, X, self.modalities_, pointers, self.clinical_, self.radiomics_)
 

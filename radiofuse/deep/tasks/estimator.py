@@ -182,7 +182,7 @@ class MultiTaskNetwork(MultiTaskOptions, BaseEstimator):
         pointers, places = point(bench.crops, X, self.modalities_)
         refuse_absent(self.modalities_, pointers)
         labels = self._encode(as_table(y, X.index).iloc[places])
-        rows = self._rows(bench.crops, pointers)
+        rows = self.as_samples(bench.crops, X.iloc[places], pointers)
         patients = np.asarray(rows.sample_ids if groups is None else np.asarray(groups, dtype=object)[places])
         drawn = RegionMaps.of(rows, range(len(places))) if self.regions else None
         if self.tumor_cutmix:

@@ -39,7 +39,7 @@ class PatchRows(CropEstimator):
         check_is_fitted(self, "encoder_")
         X, bench = known_columns(X, self.feature_names_in_), Workbench.of(self)
         pointers, places = point(bench.crops, X, self.modalities_)
-        rows = self._rows(bench.crops, pointers)
+        rows = self.as_samples(bench.crops, X.iloc[places], pointers)
         refuse_seen(self.encoder_, bench.crops, rows.behind(range(len(places))))
         return bench, rows, places
 
@@ -52,7 +52,7 @@ class PatchRows(CropEstimator):
             ]
             raise CohortError("The table", problems)
 
-    def _rows(self, crops: PictureRows, pointers: np.ndarray) -> SampleRows:
+    def as_samples(self, crops: PictureRows, X: pd.DataFrame, pointers: np.ndarray) -> SampleRows:
         """Return rows of patches as samples, with the whole volumes behind them where these are read."""
         kind = WholeRows if self.whole else SampleRows
         return kind(crops, tuple(self.modalities_), pointers, (~np.isnan(pointers)).astype(float))

@@ -15,7 +15,8 @@ DRAWN = Whole({"network": str, "volumes_ml": {ANY_NAME: NUMBER}, "looked_at": NU
 SPREAD = Whole({"network": str, "outcome": str, "class": str, "mean": NUMBER, "sd": NUMBER, "passes": int})
 FEATURE = Whole({"feature": str, "value": NUMBER, "low": NUMBER, "high": NUMBER})
 PLACE = {"verdict": (str, None), "distance": MAYBE, "limit_95": MAYBE, "limit_99": MAYBE, "features": [FEATURE]}
-OF_ALL = {"features_verdict": (str, None), "spectra": {ANY_NAME: Whole(PLACE)}, "note": (str, None)}
+TOLD = dict.fromkeys(("features_verdict", "compared_by", "note"), (str, None))
+OF_ALL = {**TOLD, "spectra": {ANY_NAME: Whole(PLACE)}}
 OUTCOME = {
     "interval": ({ANY_NAME: ([MAYBE], None)}, None),
     "interval_level": MAYBE,

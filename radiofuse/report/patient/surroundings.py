@@ -173,8 +173,10 @@ def _by_an_image(of: Mapping[str, Any]) -> Iterator[str]:
 
 def _distances(of: Mapping[str, Any]) -> Iterator[str]:
     if of.get("distance") is not None:
+        from_mean = of.get("compared_by") == "mean and covariance"
+        whom = "from the mean of the training patients" if from_mean else "to the nearest training patients"
         yield (
-            f"Distance to the nearest training patients {short(of['distance'])}; the edge begins at "
+            f"Distance {whom} {short(of['distance'])}; the edge begins at "
             f"{short(of.get('limit_95'))}, outside at {short(of.get('limit_99'))}."
         )
     for name, one in (of.get("spectra") or {}).items():
