@@ -167,17 +167,19 @@ def main(folder: Path) -> None:
         new[name] = read(shifted(cohort, folder / name.replace(" ", "_"), change, coarser=coarser), extractor, store)
     new["sarcomas"] = read(sarcomas(folder / "sarcomas"), extractor, store)
     labeled, told = rows.of(rows.outcomes[0]), []
-    for split in patient_splits(labeled.y, labeled.groups, n_splits=5, random_state=0):
+    for fold, split in enumerate(patient_splits(labeled.y, labeled.groups, n_splits=5, random_state=0)):
         model = list_kept(recipe, rows.inputs_for(rows.outcomes[0]))["fusion"]
-        told += told_of_fold(labeled, model, new["held back"]["spectra"], split.train, new)
-    _print(pd.DataFrame(told, columns=["cohort", "by", "sample", "verdict"]))
+        own = told_of_fold(labeled, model, new["held back"]["spectra"], split.train, new)
+        told += [(fold, *one) for one in own]
+    _print(pd.DataFrame(told, columns=["fold", "cohort", "by", "sample", "verdict"]))
 
 
 def _print(table: pd.DataFrame) -> None:
     rank = {verdict: place for place, verdict in enumerate(VERDICTS)}
+    whose = ["fold", "cohort", "sample"]  # sarcomas are compared in every fold
     images = table[table["by"] == "one image"].assign(rank=lambda own: own["verdict"].map(rank))
-    furthest = images.groupby(["cohort", "sample"])["rank"].max()
-    of_features = table[table["by"] == "features"].dropna().set_index(["cohort", "sample"])["verdict"].map(rank)
+    furthest = images.groupby(whose)["rank"].max()
+    of_features = table[table["by"] == "features"].dropna().set_index(whose)["verdict"].map(rank)
     together = pd.concat([furthest, of_features], axis=1).dropna().max(axis=1).astype(int)
     worst = {"any image": furthest, "all together": together}
     made = [

@@ -38,7 +38,13 @@ KEPT = {
     "outcomes": [],
     "columns": {"n": 0, "named_in": "bundle.json", "ranges_in": "training_ranges.csv"},
     "training_rows": {"n_samples": 0, "n_digests": 0, "sha256": "", "listed_in": "bundle.json"},
-    "golden": {"columns": [], "rows": [], "answers": {}, "why_none": "a report never opens the model"},
+    "golden": {
+        "columns": [],
+        "rows": [],
+        "pictures": None,
+        "answers": {},
+        "why_none": "a report never opens the model",
+    },
 }
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STRENGTH = {"t1": 0.8, "t1ce": 1.7, "t2": 1.1, "flair": 1.4, "clinical": 1.2}
