@@ -9,7 +9,7 @@ from typing import Any
 from radiofuse.names import did_you_mean
 from radiofuse.radiomics import ibsi2_rules
 from radiofuse.radiomics.ibsi2_rules import IBSI2
-from radiofuse.radiomics.ibsi_names import IBSI_CLASSES
+from radiofuse.radiomics.ibsi_names import AGGREGATED_CLASSES, IBSI_CLASSES
 from radiofuse.radiomics.ibsi_rules import ibsi_problems
 from radiofuse.radiomics.setting_rules import (
     FEATURE_CLASSES,
@@ -137,7 +137,7 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
 def _feature_class(name: Any, features: Any, setting: Mapping[str, Any]) -> Iterator[str]:
     where = f"featureClass {name}"
     if name not in (*FEATURE_CLASSES, *IBSI_CLASSES):
-        yield f"{where} is unknown.{_meant(name, (*FEATURE_CLASSES, *IBSI_CLASSES))}"
+        yield f"{where} is unknown.{_aggregated(str(name)) or _meant(name, (*FEATURE_CLASSES, *IBSI_CLASSES))}"
         return
     if name == "shape2D" and setting.get("force2D") is not True:
         yield f"{where} needs force2D: true under setting, and a region one voxel thick along force2Ddimension."
@@ -147,6 +147,14 @@ def _feature_class(name: Any, features: Any, setting: Mapping[str, Any]) -> Iter
     known = known_features(name) if features else ()  # looked up in the class' module, which costs an import
     for feature in (feature for feature in features or () if feature not in known):
         yield f"{where}: there is no feature {feature}.{_meant(feature, known)}"
+
+
+def _aggregated(name: str) -> str:
+    """Return a sentence with the aggregations of a class' matrices, if the name is of a class that has several."""
+    matrix, has_one, _ = name.partition("-")
+    classes = [known for known, (of, _) in AGGREGATED_CLASSES.items() if has_one and of == matrix]
+    ways = ", ".join(known.partition("-")[2] for known in classes)
+    return f"{did_you_mean(name, classes)} {matrix} is aggregated as {ways}." if classes else ""
 
 
 def _own_part(own: Mapping[str, Any]) -> Iterator[str]:

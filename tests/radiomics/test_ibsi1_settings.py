@@ -50,7 +50,11 @@ def prepared(image, roi, **own):
             {"featureClass": {"glcm-2D-mergd": []}},
             "featureClass glcm-2D-mergd is unknown. Did you mean 'glcm-2D-merged'",
         ),
-        ({"featureClass": {"glszm-2D-merged": []}}, "featureClass glszm-2D-merged is unknown"),
+        ({"featureClass": {"glszm-2D-merged": []}}, "glszm is aggregated as 2D, 2.5D, 3D."),
+        (
+            {"featureClass": {"glcm-4D": []}},
+            "glcm is aggregated as 2D-averaged, 2D-merged, 2.5D-direction-merged, 2.5D-merged, 3D-averaged, 3D-merged.",
+        ),
         ({"featureClass": {"gldzm-3D": ["ZoneEntropy"]}}, "gldzm-3D: there is no feature ZoneEntropy"),
         ({"radiofuse": {"outlier_sigma": 0}}, "outlier_sigma must be a number above 0"),
         ({"radiofuse": {"mask_threshold": 1.5}}, "mask_threshold must be a number above 0 and of at most 1"),

@@ -11,11 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import yaml
 
 from radiofuse import RadiomicsExtractor
-from radiofuse.errors import RequestError
+from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.voxel_maps import write_voxel_maps
 from radiofuse.radiomics import make_backend, read_settings
+from radiofuse.radiomics.image_types import Source, filtered
+from radiofuse.radiomics.parameters import resolve
+from radiofuse.radiomics.region import Region
 from radiofuse.tables.families import feature_family
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -113,3 +118,50 @@ def test_pyradiomics_has_none_of_them():
     pytest.importorskip("radiomics")
     with pytest.raises(RequestError, match="pyradiomics has no filters of IBSI 2. Leave Mean out of imageType"):
         make_backend("pyradiomics", read_settings({"imageType": {"Original": {}, "Mean": {"support": [3]}}}))
+
+
+@pytest.mark.parametrize("name", EVERY_TYPE)
+def test_a_volume_of_one_slice_is_filtered_or_refused_by_the_axis_that_is_short(name, pair):
+    image, mask = (volume[5:6] for volume in pair)
+    parameters = {"imageType": {name: EVERY_TYPE[name]}, "featureClass": {"firstorder": []}, "setting": {"binCount": 8}}
+    try:
+        features = RadiomicsExtractor(parameters, label=1).extract(image.T, mask.T, spacing_mm=(1, 1, 1))
+    except ImageError as error:
+        assert error.code == "image_too_small" and "more than the image has along z" in str(error)
+    else:
+        assert name in ("LaplacianOfGaussian", "Gabor") and np.isfinite(features.to_numpy(float)).all()
+
+
+def test_voxels_ten_times_as_long_as_wide_have_finite_features(pair):
+    for spacing_mm in ((0.5, 0.5, 5.0), (5.0, 0.5, 0.5)):
+        features = extractor().extract(*(volume.T for volume in pair), spacing_mm=spacing_mm)
+        assert np.isfinite(features.to_numpy(float)).all()
+
+
+@pytest.mark.parametrize("name", EVERY_TYPE)
+def test_maps_of_features_on_a_filtered_image_are_pyradiomics_maps_of_that_image(name, pair, tmp_path):
+    """The whole filtered image goes to pyradiomics as if it were the original one."""
+    featureextractor = pytest.importorskip("radiomics.featureextractor")
+    image, mask = sitk.GetImageFromArray(pair[0]), sitk.GetImageFromArray((pair[1] == 2).astype(np.uint8))
+    sitk.WriteImage(image, str(tmp_path / "image.nrrd"))
+    sitk.WriteImage(mask, str(tmp_path / "mask.nrrd"))
+    parameters = {
+        "imageType": {name: EVERY_TYPE[name]},
+        "featureClass": {"firstorder": ["Mean"], "glcm": ["Idm"], "gldm": ["DependenceEntropy"]},
+        "setting": {"binCount": 8},
+    }
+    written = write_voxel_maps(tmp_path / "image.nrrd", tmp_path / "mask.nrrd", parameters, tmp_path)
+    (image_type,) = resolve(read_settings(parameters)).image_types
+    whole = Region.of(np.ones(pair[0].shape), (1.0, 1.0, 1.0))
+    oracle = featureextractor.RadiomicsFeatureExtractor({**parameters, "imageType": {"Original": {}}})
+    for filtered_name, values in filtered(Source(pair[0], whole), image_type):
+        theirs = oracle.execute(sitk.GetImageFromArray(np.ascontiguousarray(values)), mask, voxelBased=True)
+        for feature in ("firstorder_Mean", "glcm_Idm", "gldm_DependenceEntropy"):
+            found = sitk.ReadImage(str(tmp_path / f"{filtered_name}_{feature}.nrrd"))
+            expected = theirs[f"original_{feature}"]
+            assert found.GetOrigin() == expected.GetOrigin()
+            np.testing.assert_allclose(
+                sitk.GetArrayFromImage(found), sitk.GetArrayFromImage(expected), rtol=1e-9, atol=1e-12
+            )
+            written.remove(tmp_path / f"{filtered_name}_{feature}.nrrd")
+    assert not written

@@ -122,9 +122,9 @@ def check_fits(what: str, length: int, shape: Sequence[int], axes: Sequence[int]
         ``image_too_small``.
     """
     if any(shape[axis] < length for axis in axes):
-        along = ", ".join("zyx"[axis] for axis in sorted(axes))
+        along = " and ".join("zyx"[axis] for axis in sorted(axes) if shape[axis] < length)
         raise ImageError(
             "image_too_small",
-            f"{what} spans {length} voxels, more than the image has along one of {along}: its voxels along z, y, x are "
+            f"{what} spans {length} voxels, more than the image has along {along}: its voxels along z, y, x are "
             f"{list(map(int, shape))}. Leave it out, or give an image with more round the region.",
         )
