@@ -71,7 +71,8 @@ def voxel_maps(
     - A direction without pairs or runs in a window is left out of that voxel's mean. Only GLCM's JointAverage is NaN
       there, unless the direction is empty in every window; half of SumAverage is the value meant.
     - Co-occurrence and run features are NaN at a voxel that has no neighbor in its window.
-    - A window of one level has MCC 0, Imc1 0, Imc2 0 and Correlation 1. A region of one level has MCC 1.
+    - A window of one level has MCC 0, Imc1 0, Imc2 0 and Correlation 1. A region of one level has MCC 1 and
+      InverseVariance 0 everywhere, at voxels without a neighbor, too, unless none has one.
 
     What differs:
 
@@ -81,8 +82,8 @@ def voxel_maps(
       2e-8 or less. Imc2 is such a root in both, or NaN where the error is negative and left out of the mean.
     - With a weighting whose weights are all tiny (voxels of several mm), pyradiomics' guard of 2e-16 against division
       by 0 outweighs the probabilities in MCC, and rounding decides whether Correlation is 1 in a matrix of one row.
-    - In a region of one level, or with a weighting and no two voxels in line, pyradiomics gives 0 instead of NaN for
-      InverseVariance, and for RunVariance and RunEntropy, at voxels without a neighbor.
+    - With a weighting and no two voxels in line, pyradiomics gives 0 instead of NaN for InverseVariance, and for
+      RunVariance and RunEntropy, at voxels without a neighbor.
 
     References
     ----------
@@ -122,8 +123,10 @@ def _glcm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:
     shared, pairs = windows.shared(out), windows.pairs(distances)
     KERNELS["glcm"].describe(*shared, *pairs, weights, windows.setting.symmetrical, wants_entropies, wants_mcc)
     levels, _ = windows.textured
-    if len(np.unique(levels[levels > 0])) < 2:  # a flat region, for which pyradiomics sets 1
+    if len(np.unique(levels[levels > 0])) < 2:  # a flat region, for which pyradiomics does not look at the matrices
         out[ROWS["glcm"].index("MCC")] = 1
+        variance = out[ROWS["glcm"].index("InverseVariance")]
+        variance[:] = np.nan if np.isnan(variance).all() else 0
 
 
 def _gldm(windows: Windows, names: Sequence[str], out: np.ndarray) -> None:

@@ -135,6 +135,16 @@ def test_a_region_of_scattered_voxels(unknown_eigenvalues):
     assert np.isnan(found["glcm_Contrast"]).any()
 
 
+@pytest.mark.parametrize("setting", [Setting(), Setting(bin_count=5, weighting="euclidean"), Setting(flat_axis=0)])
+def test_maps_of_a_flat_region(setting, unknown_eigenvalues):
+    """Of scattered voxels, some of which have no neighbor in their window."""
+    image, mask = example(seed=3, share=0.15)
+    flat = image * 0 + 7
+    found = ours(flat, mask, setting)
+    assert_equal(found, theirs(flat, mask, setting))
+    assert np.isnan(found["glcm_Contrast"]).any() and not np.isnan(found["glcm_InverseVariance"]).any()
+
+
 def test_a_constant_image_that_binary_fractions_miss():
     image, mask = example(dtype=np.float64)
     image = image * 0 + 0.1  # the mean of 27 times 0.1 is not 0.1
