@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.folds import outcome_of
 from radiofuse.evaluate.refits import refit_on_resamples
+from radiofuse.progress import Progress
 from radiofuse.statistics.calibration import logistic_line
 from radiofuse.statistics.metrics import METRICS, score
 from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS, WEIGHTED_KAPPA, class_metrics
+from radiofuse.work.kept import Kept
 
 OPTIMISM_METRICS = (*METRICS, "calibration_slope")
 OF_CLASSES = tuple(metric for metric in MULTICLASS_METRICS if metric != WEIGHTED_KAPPA)  # it wants an order
@@ -35,6 +38,8 @@ logger = logging.getLogger(__name__)
         "random_state": ["random_state"],
         "indices": ["array-like", None],
         "n_jobs": [Integral, None],
+        "on_done": [callable, None],
+        "kept": [Kept, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -49,6 +54,8 @@ def optimism_corrected(
     random_state: int | np.random.RandomState | None = None,
     indices: ArrayLike | None = None,
     n_jobs: int | None = None,
+    on_done: Progress | None = None,
+    kept: Kept | None = None,
 ) -> pd.DataFrame:
     """Correct the scores that a model gets on its own training patients.
 
@@ -79,6 +86,10 @@ def optimism_corrected(
         (without ``groups``: as row numbers); they replace the drawing, ``n_resamples`` and ``random_state``.
     n_jobs : int, optional
         Processes, as in joblib.
+    on_done : callable, optional
+        Called with (done, total) in numbers of refits.
+    kept : Kept, optional
+        Where finished refits are kept for a rerun, as of `run_folds`.
 
     Returns
     -------
@@ -117,9 +128,8 @@ def optimism_corrected(
     (True, True)
     """
     metrics = _asked(metrics, several=outcome_of(y)[1].max() > 1)
-    refits = refit_on_resamples(
-        model, X, y, groups, n_resamples=n_resamples, random_state=random_state, indices=indices, n_jobs=n_jobs
-    )
+    drawn: dict[str, Any] = {"n_resamples": n_resamples, "random_state": random_state, "indices": indices}
+    refits = refit_on_resamples(model, X, y, groups, **drawn, n_jobs=n_jobs, on_done=on_done, kept=kept)
     rows = []
     for metric in metrics:
         apparent = _score_of_rows(metric, refits.label, refits.apparent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from radiofuse import notebook
 from radiofuse.errors import RequestError
 from radiofuse.evaluate.refits import Refits, refit_on_resamples
+from radiofuse.progress import Progress
 from radiofuse.statistics.metrics import auc
 from radiofuse.statistics.multiclass_metrics import areas_against_rest
+from radiofuse.work.kept import Kept
 
 SHARE_IN_BAG = 0.632  # 1 - 1/e: the chance that a patient is in a resample
 
@@ -46,6 +48,8 @@ class Bootstrap632(NamedTuple):
         "random_state": ["random_state"],
         "indices": ["array-like", None],
         "n_jobs": [Integral, None],
+        "on_done": [callable, None],
+        "kept": [Kept, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -61,12 +65,14 @@ def bootstrap_632(
     random_state: int | np.random.RandomState | None = None,
     indices: ArrayLike | None = None,
     n_jobs: int | None = None,
+    on_done: Progress | None = None,
+    kept: Kept | None = None,
 ) -> Bootstrap632:
     """Estimate how a model scores on new patients, by refitting all of it on resamples of the patients.
 
     Parameters
     ----------
-    model, X, y, groups, n_resamples, random_state, indices, n_jobs
+    model, X, y, groups, n_resamples, random_state, indices, n_jobs, on_done, kept
         As in `optimism_corrected`.
     metric : {"auc", "accuracy", "brier"}, default="auc"
         Accuracy calls a row positive from probability .5 on, of several classes the most probable one; 1 - accuracy
@@ -116,9 +122,8 @@ def bootstrap_632(
     >>> found.apparent, found.out_of_bag < found.value < 0.8, found.no_information
     (1.0, True, 0.5)
     """
-    refits = refit_on_resamples(
-        model, X, y, groups, n_resamples=n_resamples, random_state=random_state, indices=indices, n_jobs=n_jobs
-    )
+    drawn: dict[str, Any] = {"n_resamples": n_resamples, "random_state": random_state, "indices": indices}
+    refits = refit_on_resamples(model, X, y, groups, **drawn, n_jobs=n_jobs, on_done=on_done, kept=kept)
     apparent, out_of_bag, chance = losses = _pair_losses(refits) if metric == "auc" else _row_losses(refits, metric)
     trusted = min(out_of_bag, chance) if metric == "auc" and plus else out_of_bag
     loss, weight = _combined(apparent, trusted, chance, plus=plus)

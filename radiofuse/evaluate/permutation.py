@@ -24,6 +24,7 @@ from radiofuse.statistics.multiclass_metrics import MULTICLASS_METRICS
 from radiofuse.statistics.outcome_kinds import KINDS
 from radiofuse.tables.predictions import outcomes_of, rows_of_model
 from radiofuse.work.jobs import finish_calls
+from radiofuse.work.kept import Kept
 
 MOST_DRAWS = 100  # of one permutation that can be evaluated
 LOSSES = {"brier", "log_loss", "ece"}  # the lower the better
@@ -45,6 +46,7 @@ LOSSES = {"brier", "log_loss", "ece"}  # the lower the better
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "on_done": [callable, None],
+        "kept": [Kept, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -65,6 +67,7 @@ def permutation_test(
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     on_done: Progress | None = None,
+    kept: Kept | None = None,
 ) -> PermutationTest:
     """Test whether a whole pipeline predicts better than it would if labels had nothing to do with features.
 
@@ -98,6 +101,8 @@ def permutation_test(
         Processes, as in joblib; changes no number.
     on_done : callable, optional
         Called with (done, total) in numbers of cross-validations.
+    kept : Kept, optional
+        Where finished permutations are kept for a rerun, as of `run_folds`.
 
     Returns
     -------
@@ -137,7 +142,7 @@ def permutation_test(
         for folds, seed in zip(dealt[1:], seeds[1:, 1], strict=True)
     ]
     names = [f"permutation {number}" for number in range(len(calls))]  # 0: labels as they are
-    value, *by_chance = _finished(calls, names, n_jobs, on_done)
+    value, *by_chance = _finished(calls, names, n_jobs, on_done, kept)
     sign = -1 if metric in LOSSES else 1
     return test_of(value, np.array(by_chance), sign * np.array(by_chance) >= sign * value - NEARLY_EQUAL)
 
@@ -183,9 +188,11 @@ def _predictions(
     return cross_validated_predictions(model, X, y, groups=groups, cv=cv, n_repeats=n_repeats, random_state=seed)
 
 
-def _finished(calls: list, names: list[str], n_jobs: int | None, on_done: Progress | None) -> list[float]:
+def _finished(
+    calls: list, names: list[str], n_jobs: int | None, on_done: Progress | None, kept: Kept | None
+) -> list[float]:
     found: dict[int, float] = {}
-    for position, value in finish_calls(calls, names, n_jobs=n_jobs):
+    for position, value in finish_calls(calls, names, n_jobs=n_jobs, kept=kept):
         found[position] = value
         if on_done is not None:
             on_done(len(found), len(calls))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,11 @@ from radiofuse.evaluate.fold_answers import class_probabilities
 from radiofuse.evaluate.folds import outcome_of, run_folds
 from radiofuse.patients.routing import fit_with_groups, refuse_misaligned
 from radiofuse.patients.splits import Split, as_ids, refuse_few_patients
+from radiofuse.progress import Progress
 from radiofuse.statistics.bootstrap import counts_of_indices
 from radiofuse.statistics.inputs import patient_places
 from radiofuse.work.jobs import one_thread
+from radiofuse.work.kept import Kept
 
 
 class Refits(NamedTuple):
@@ -42,6 +44,8 @@ def refit_on_resamples(
     random_state: int | np.random.RandomState | None,
     indices: ArrayLike | None = None,
     n_jobs: int | None = None,
+    on_done: Progress | None = None,
+    kept: Kept | None = None,
 ) -> Refits:
     """Fit clones of a model on all rows and on resamples of the patients, and ask each about all rows.
 
@@ -50,7 +54,7 @@ def refit_on_resamples(
 
     Parameters
     ----------
-    model, X, y, groups, n_resamples, random_state, indices, n_jobs
+    model, X, y, groups, n_resamples, random_state, indices, n_jobs, on_done, kept
         As in `optimism_corrected`.
 
     Raises
@@ -74,9 +78,8 @@ def refit_on_resamples(
         for number, times in enumerate(counts.T)
     ]
     answer = _AnswerAll(X, 2 if outcome is None else len(outcome.classes))
-    results = run_folds(
-        {"model": model}, X, label, groups=patients, splits=splits, n_jobs=n_jobs, inspect=answer, outcome=outcome
-    )
+    options: dict[str, Any] = {"n_jobs": n_jobs, "inspect": answer, "outcome": outcome, "on_done": on_done}
+    results = run_folds({"model": model}, X, label, groups=patients, splits=splits, kept=kept, **options)
     resampled = np.stack([result.findings["model"] for result in results], axis=1)
     with one_thread():
         whole = fit_with_groups(clone(model), X, label, patients)

@@ -149,7 +149,9 @@ def evaluate_models(
     told = [pd.concat([part[at] for part in parts], ignore_index=True) for at in (0, 1)]
     scored = score_all(recipe, rows, *told)
     laps.end(SCORES)
-    tests = further_tests(recipe, rows, scored["predictions"], splits, n_jobs=n_jobs, progress=progress)
+    tests = further_tests(
+        recipe, rows, scored["predictions"], splits, n_jobs=n_jobs, progress=progress, kept_in=kept_in
+    )
     if len(tests):
         laps.end(TESTS)
     lacking: list[str] = []

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from radiofuse.errors import CohortError, RequestError
 from radiofuse.evaluate.optimism import optimism_corrected
 from radiofuse.evaluate.out_of_bag import bootstrap_632
 from radiofuse.evaluate.permutation import permutation_test
+from radiofuse.experiment.folds_key import folds_key
 from radiofuse.experiment.models.building import build_model
 from radiofuse.experiment.models.model_list import combiners_of, largest_inner_folds, model_list, primary_of
 from radiofuse.experiment.recipe.evaluation import HARRELL, KFOLD
@@ -28,6 +30,7 @@ from radiofuse.progress import Meter
 from radiofuse.statistics.paired_models import TEST_COLUMNS, pair_tests
 from radiofuse.tables.outcomes import Outcome
 from radiofuse.tables.predictions import slice_of
+from radiofuse.work.kept import Kept, digest_of
 
 COLUMNS = ["outcome", "class", "a", "b", *TEST_COLUMNS]
 log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ def further_tests(
     *,
     n_jobs: int,
     progress: Meter,
+    kept_in: Path | None = None,
 ) -> pd.DataFrame:
     """Return what ``compare``, ``permutations`` and ``optimism`` under [evaluation] ask for; else no rows.
 
@@ -56,6 +60,8 @@ def further_tests(
     n_jobs : int
     progress : callable
         As for ``run_recipe``.
+    kept_in : Path, optional
+        Folder where finished permutations and refits are kept for a rerun.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def further_tests(
     parts = [pd.DataFrame(columns=COLUMNS), *_pairs(recipe, rows, predictions)]
     for outcome in rows.outcomes:
         whole = {"outcome": outcome.name, "class": outcome.classes[1] if outcome.is_binary else "", "b": ""}
-        found = _of_the_answer(recipe, rows, rows.of(outcome), splits, n_jobs, progress)
+        found = _of_the_answer(recipe, rows, rows.of(outcome), splits, _Given(n_jobs, progress, kept_in))
         if found:
             table = pd.DataFrame(found, columns=TEST_COLUMNS)
             parts.append(table.assign(**whole, a=primary_of(recipe))[COLUMNS])
@@ -85,23 +91,41 @@ def _pairs(recipe: Recipe, rows: Rows, predictions: pd.DataFrame) -> Iterator[pd
 
 
 def _of_the_answer(
-    recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split], n_jobs: int, progress: Meter
+    recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split], given: _Given
 ) -> list[tuple]:
     """Return the rows of the model that gives the main answer: refitted to permuted labels, and to resamples."""
     plan = recipe.evaluation
     model, own = _answering(recipe, rows, labeled)
-    shared: dict[str, Any] = {"groups": own.groups, "random_state": recipe.seed, "n_jobs": n_jobs}
+    shared: dict[str, Any] = {"groups": own.groups, "random_state": recipe.seed, "n_jobs": given.n_jobs}
+    kept = given.keeping(folds_key(recipe, rows, own, splits))
     found = []
     if plan.permutations:
         with (
             _run_goes_on("permutation test", labeled.outcome),
-            progress("Permuting labels", "permutations") as on_done,
+            given.progress("Permuting labels", "permutations") as on_done,
         ):
             folds = _folds_of_permutations(recipe, own, splits)
-            found.append(_permutation(recipe, model, own, folds | shared, on_done))
-    with _run_goes_on("correction for optimism", labeled.outcome):
-        found += _optimism(recipe, model, own, shared)
+            found.append(_permutation(recipe, model, own, folds | shared | kept("permutations"), on_done))
+    if plan.optimism is not None:
+        with (
+            _run_goes_on("correction for optimism", labeled.outcome),
+            given.progress("Refitting on resamples", "fits") as on_done,
+        ):
+            found += _optimism(recipe, model, own, shared | kept("optimism") | {"on_done": on_done})
     return found
+
+
+class _Given(NamedTuple):
+    """What the tests of every outcome work with."""
+
+    n_jobs: int
+    progress: Meter
+    kept_in: Path | None
+
+    def keeping(self, key: str) -> Callable[[str], dict[str, Kept]]:
+        """Return what gives each test a place of its own for what it finished."""
+        folder = self.kept_in
+        return lambda what: {} if folder is None else {"kept": Kept(folder, digest_of(key, what))}
 
 
 @contextmanager
@@ -115,8 +139,6 @@ def _run_goes_on(what: str, outcome: Outcome) -> Iterator[None]:
 
 def _optimism(recipe: Recipe, model: Any, own: LabeledRows, shared: dict[str, Any]) -> list[tuple]:
     plan = recipe.evaluation
-    if plan.optimism is None:
-        return []
     if plan.optimism == HARRELL:
         table = optimism_corrected(model, own.X, own.y, n_resamples=plan.optimism_resamples, **shared)
         columns = ["metric", "corrected", "apparent", "n_resamples"]

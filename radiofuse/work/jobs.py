@@ -20,13 +20,16 @@ from threadpoolctl import ThreadpoolController
 
 from radiofuse.errors import RequestError, WorkerError
 from radiofuse.work.cluster import WORKER_DIED, cluster_in_use, run_on_cluster
+from radiofuse.work.kept import Kept
 
 logger = logging.getLogger(__name__)
 
 Call = tuple[Callable, tuple, dict[str, Any]]  # what `joblib.delayed` makes
 
 
-def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | None) -> Iterator[tuple[int, Any]]:
+def finish_calls(
+    calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | None, kept: Kept | None = None
+) -> Iterator[tuple[int, Any]]:
     """Yield position and result of every call as it finishes, in any order.
 
     A killed child breaks the whole pool, and nobody can tell which of the calls in flight did it. They are
@@ -41,6 +44,8 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
         What each call does, for the message: "model t1 in repeat 0, fold 3".
     n_jobs : int or None
         Processes, as in joblib.
+    kept : Kept, optional
+        Where results are kept by their names, and found by a rerun: its key holds all that they depend on.
 
     Raises
     ------
@@ -54,9 +59,27 @@ def finish_calls(calls: Sequence[Call], names: Sequence[str], *, n_jobs: int | N
     >>> sorted(finish_calls([delayed(pow)(2, n) for n in range(3)], ["a", "b", "c"], n_jobs=1))
     [(0, 1), (1, 2), (2, 4)]
     """
-    if n_jobs not in (None, 1) and cluster_in_use() is not None:
+    if kept is not None:
+        yield from _finish_missing(calls, names, n_jobs, kept)
+    elif n_jobs not in (None, 1) and cluster_in_use() is not None:
         yield from _finish_on_cluster(calls, names)
-        return
+    else:
+        yield from _finish_here(calls, names, n_jobs)
+
+
+def _finish_missing(
+    calls: Sequence[Call], names: Sequence[str], n_jobs: int | None, kept: Kept
+) -> Iterator[tuple[int, Any]]:
+    missing = [position for position, name in enumerate(names) if name not in kept.results]
+    yield from ((position, kept.results[name]) for position, name in enumerate(names) if name in kept.results)
+    todo = [calls[position] for position in missing], [names[position] for position in missing]
+    with kept.writing():
+        for place, result in finish_calls(*todo, n_jobs=n_jobs):
+            kept.add(names[missing[place]], result)
+            yield missing[place], result
+
+
+def _finish_here(calls: Sequence[Call], names: Sequence[str], n_jobs: int | None) -> Iterator[tuple[int, Any]]:
     waiting, suspects, renewed = deque(range(len(calls))), [], False
     while waiting:
         in_flight: list[int] = []

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock, Timer
 from typing import Any
 from uuid import uuid4
 
@@ -32,7 +33,7 @@ class Kept:
     """Results by name, in a folder of their own.
 
     The files hold JSON with every bit of every number, and run nothing when they are read. A file that is damaged
-    counts as not there.
+    is named and counts as not there. What is added lies on disk a few seconds later, also where nothing follows it.
 
     Parameters
     ----------
@@ -64,12 +65,19 @@ class Kept:
             self.results.update(_read(path))
         self._new: dict[str, Any] = {}
         self._written = time.monotonic()
+        self._changing = Lock()
+        self._later: Timer | None = None
 
     def add(self, name: str, value: object) -> None:
         """Keep a result: arrays, tables, numbers, text, and what holds them."""
-        self._new[name] = encode(value)
+        with self._changing:
+            self._new[name] = encode(value)
         if time.monotonic() - self._written >= WRITE_EVERY_S:
             self._write()
+        elif self._later is None:  # the next result may take an hour, and this process may be killed in it
+            self._later = Timer(WRITE_EVERY_S, self._write)
+            self._later.daemon = True
+            self._later.start()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -89,7 +97,9 @@ class Kept:
 
     def _write(self) -> None:
         """Write the new results as one file; without room for them the work goes on, and is repeated after a kill."""
-        new, self._new, self._written = self._new, {}, time.monotonic()
+        with self._changing:
+            new, self._new, self._written = self._new, {}, time.monotonic()
+            self._later = None
         if not new:
             return
         text = json.dumps(new).encode()
@@ -110,11 +120,12 @@ def _read(path: Path) -> dict[str, Any]:
     """Return the results of one file; none if it is damaged."""
     try:
         digest, _, text = path.read_bytes().partition(b"\n")
-        if hashlib.sha256(text).hexdigest().encode() != digest:
-            return {}
-        return {name: decode(value) for name, value in json.loads(text).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        if hashlib.sha256(text).hexdigest().encode() == digest:
+            return {name: decode(value) for name, value in json.loads(text).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.debug("%s: %s", path, error)
+    logger.warning("%s is damaged. What was kept in it is computed again.", path)
+    return {}
 
 
 def digest_of(*parts: Any) -> str:
