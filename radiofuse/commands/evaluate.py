@@ -67,6 +67,7 @@ def main(
     key: Key = None,
     trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
+    dask: terminal.Dask = None,
     store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
     retry_failed: terminal.RetryFailed = False,
@@ -75,13 +76,15 @@ def main(
     """Score a bundle on a labeled cohort, without the patients that it was trained on."""
     with terminal.quick_imports():
         from radiofuse.bundle.evaluate import evaluate_cohort
+        from radiofuse.work.cluster import on_cluster
 
     names = [*TABLES, *([PAGE] if report else [])]
     inputs = [path for path in (cohort, participants) if path is not None]
     require_own_tables(out, names, RECORD, inputs, overwrite=overwrite)
     require_folder(store, "--store")
     require_apart({"--out": out, "--store": store})
-    options: dict[str, Any] = {"store": store, "n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
+    options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
+    options["store"] = store.absolute()  # a cluster's workers may be in another folder
     with terminal.warnings_as_sentences():
         loaded = Naming(key).load(bundle, signed_by, trust or ())
         written = written_otherwise(
@@ -93,7 +96,8 @@ def main(
             missing=missing or (),
             label_per=label_per,
         )
-        evaluation = evaluate_cohort(loaded, cohort, written=written, progress=terminal.progress, **options)
+        with on_cluster(dask, jobs):
+            evaluation = evaluate_cohort(loaded, cohort, written=written, progress=terminal.progress, **options)
     _write(evaluation, out, report=report)
     _print_results(evaluation)
     _say_what_else(evaluation)

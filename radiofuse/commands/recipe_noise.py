@@ -34,6 +34,7 @@ class Asked(NamedTuple):
     recipe: Path
     store: Path
     jobs: int
+    dask: str | None
 
 
 @app.command()
@@ -43,9 +44,10 @@ def ask(
         "feature_store"
     ),
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")] = 1,
+    dask: terminal.DaskFolds = None,
 ) -> Asked:
     """Take a recipe."""
-    return Asked(recipe, store, jobs)
+    return Asked(recipe, store, jobs, dask)
 
 
 def is_recipe(arguments: Sequence[str]) -> bool:
@@ -75,7 +77,8 @@ def noise_of_recipe(path: str, arguments: Sequence[str], times: int) -> str:
 
     with typer.main.get_command(app).make_context(path, list(arguments)) as context:
         asked = Asked(**{name: terminal.with_homes(given) for name, given in context.params.items()})
-    options = {"times": times, "store": asked.store, "n_jobs": asked.jobs, "progress": terminal.progress}
+    options = {"times": times, "store": asked.store, "n_jobs": asked.jobs, "cluster": asked.dask}
+    options["progress"] = terminal.progress
     sentences = describe_noise(list(evaluate_noise(asked.recipe, **options)))
     return "\n".join(line for sentence in [*sentences, READING] for line in sentence_lines(sentence))
 

@@ -86,6 +86,7 @@ def main(
     ] = False,
     seed: Annotated[int, typer.Option(help="Of --train: of the folds and the training.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    dask: terminal.DaskFolds = None,
 ) -> None:
     """Make masks of a cohort's tumors, by a U-Net or by another program."""
     with terminal.quick_imports():
@@ -103,7 +104,7 @@ def main(
     table, samples = _read(cohort)
     read = parse_channels(channels, imaged_modalities(table))
     if train is not None and options is not None:
-        _train(samples, read, train, options, n_folds=folds, seed=seed, device=device)
+        _train(samples, read, train, options, n_folds=folds, seed=seed, device=device, dask=dask)
         maker = _by_network(train, device, flips=not once)
     elif maker is None:
         maker = _by_command(program or "", read, naming, labels, time_limit_s)
@@ -191,18 +192,20 @@ def _train(
     n_folds: int,
     seed: int,
     device: str,
+    dask: str | None,
 ) -> None:
     """Train a network for each fold of the patients whose masks an expert drew."""
     from radiofuse.deep.segmentation.cross_fitting import train_segmenter
     from radiofuse.evaluate.findings import list_failures
     from radiofuse.extract.segmenter_examples import common_coding, training_examples
+    from radiofuse.work.cluster import on_cluster
 
     with TemporaryDirectory() as kept:
         with terminal.progress("Reading", "samples") as on_done:
             examples, failures = training_examples(samples, channels, kept, scaled=options.z_scores, on_done=on_done)
         if len(failures):
             say(list_failures(failures))
-        with terminal.progress("Training", "epochs") as on_epoch:
+        with on_cluster(dask, 1) as n_jobs, terminal.progress("Training", "epochs") as on_epoch:
             train_segmenter(
                 examples,
                 folder,
@@ -212,6 +215,7 @@ def _train(
                 n_folds=n_folds,
                 seed=seed,
                 device=device,
+                n_jobs=n_jobs,
                 on_epoch=on_epoch,
             )
     say(f"The segmenter lies in {folder}: its card holds ids of patients, and digests of their images.")

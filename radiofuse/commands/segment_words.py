@@ -18,9 +18,10 @@ UNKNOWN_TRAINING = (
 EMPTY = "Where both masks are empty Dice is 1 and the distance 0; where one is, Dice is 0 and the distance infinite."
 _NETWORK = ("--bundle", "--train")
 READ_BY = {
+    "dask": ("--train",),
     **dict.fromkeys(("naming", "labels", "time_limit_s"), ("--command",)),
     **dict.fromkeys(
-        ("folds", "epochs", "window", "widths", "batch_size", "learning_rate", "as_they_are"), ("--train",)
+        ("folds", "epochs", "window", "widths", "batch_size", "learning_rate", "as_they_are", "dask"), ("--train",)
     ),
     "channels": ("--train", "--command"),
     **dict.fromkeys(("once", "device"), _NETWORK),

@@ -107,6 +107,7 @@ def select(
     nested: Annotated[bool, typer.Option(help="Select again in every outer fold.")] = True,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="How the folds are dealt.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the answer does not depend on it.")] = 1,
+    dask: terminal.DaskFolds = None,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables, selection.json and report.html.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html beside the tables.")] = True,
     overwrite: terminal.Overwrite = False,

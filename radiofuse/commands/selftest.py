@@ -48,8 +48,8 @@ def noise(
     """Run a selection, or a recipe, on pure noise: every AUC away from .5 is what the procedure invents.
 
     Takes a TABLE and the options of `radiofuse select`: its features become normal numbers, gaps stay where they are,
-    and labels are permuted between patients. Or takes a RECIPE.toml, with --store and --jobs: its labels are permuted
-    between patients, and what shortcuts would have claimed stands beside the honest scores.
+    and labels are permuted between patients. Or takes a RECIPE.toml, with --store, --jobs and --dask: its
+    labels are permuted between patients, and what shortcuts would have claimed stands beside the honest scores.
     """
     if is_recipe(context.args):
         if shape is not None:

@@ -42,6 +42,7 @@ from radiofuse.patients import Split
 from radiofuse.progress import Meter
 from radiofuse.tables import columns
 from radiofuse.tables.outcomes import Outcome
+from radiofuse.work.cluster import require_seen
 from radiofuse.work.kept import Kept
 from radiofuse.work.laps import Laps
 
@@ -249,6 +250,7 @@ def _train_encoders(given: _Given, labeled: LabeledRows, splits: Sequence[Split]
     from radiofuse.deep import EncoderCache, train_encoders
 
     recipe, source = given.recipe, given.rows.source
+    require_seen(source.cache)
     with given.progress(given.doing("Training encoders", labeled.outcome), "encoders") as on_done:
         sets = encoder_sets(recipe, given.rows, labeled, splits)
         options: dict[str, Any] = {"seed": recipe.seed, "n_jobs": given.n_jobs, "on_done": on_done}

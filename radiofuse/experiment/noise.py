@@ -17,6 +17,7 @@ from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.patients import permuted
 from radiofuse.progress import Meter, silent
+from radiofuse.work.cluster import on_cluster
 
 
 def evaluate_noise(
@@ -25,6 +26,7 @@ def evaluate_noise(
     times: int = 5,
     store: str | Path = "feature_store",
     n_jobs: int = 1,
+    cluster: str | None = None,
     progress: Meter = silent,
 ) -> Iterator[Results]:
     """Evaluate a recipe on permuted labels, again and again, with its ledger.
@@ -41,6 +43,8 @@ def evaluate_noise(
         Feature store; what it holds is not extracted again.
     n_jobs : int, default=1
         Processes; the numbers do not depend on it.
+    cluster : str, optional
+        As for ``run_recipe``.
     progress : callable, optional
         As for ``run_recipe``.
 
@@ -50,12 +54,12 @@ def evaluate_noise(
         Of each permutation; nothing is written but to the feature store.
     """
     recipe = with_ledger(read_recipe(path))
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, on_cluster(cluster, n_jobs) as at_once:
+        store = Path(store).absolute()  # workers may be in another folder
         rows = prepare_rows(recipe, Path(folder), store=store, n_jobs=n_jobs, progress=progress, report=False)
         for time in range(times):
-            yield evaluate_models(
-                recipe, with_permuted_labels(rows, recipe.seed, time), n_jobs=n_jobs, progress=progress
-            )
+            noise = with_permuted_labels(rows, recipe.seed, time)
+            yield evaluate_models(recipe, noise, n_jobs=at_once, progress=progress)
 
 
 def with_ledger(recipe: Recipe) -> Recipe:

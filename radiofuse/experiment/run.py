@@ -74,8 +74,8 @@ def run_recipe(
         Whether joblib writes the models of the bundle, which loads only where that is trusted then; else they are
         arrays and JSON, which load without running code.
     cluster : str, optional
-        Address of a Dask scheduler, whose workers do what processes here would; they need no images, and see the
-        feature store where networks read crops from it.
+        Address of a Dask scheduler, whose workers do what processes here would. They need no images of which the
+        store has the features, and see the store where networks read from it.
 
     Returns
     -------
@@ -91,12 +91,14 @@ def run_recipe(
     out = Path(out) if out else Path("out") / recipe.name
     options: dict[str, Any] = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
     options |= {"pseudonyms": pseudonyms}
-    rows = prepare_rows(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
-    if words := describe_fewer(out / "bundle", rows.groups):
-        log.warning("%s", words)
-    for words in rows.warnings():
-        log.warning("%s", words)
+    if cluster is not None:
+        store = Path(store).absolute()  # workers may be in another folder
     with on_cluster(cluster, n_jobs) as at_once:
+        rows = prepare_rows(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
+        if words := describe_fewer(out / "bundle", rows.groups):
+            log.warning("%s", words)
+        for words in rows.warnings():
+            log.warning("%s", words)
         results = evaluate_models(recipe, rows, n_jobs=at_once, progress=progress, kept_in=out / FOLDER)
         laps = Laps()
         models = fit_models(recipe, rows, n_jobs=at_once, progress=progress)

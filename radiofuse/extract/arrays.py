@@ -113,13 +113,20 @@ def collect_arrays(
     jobs = _jobs(tasks, digests, block)
     missing = set(arrays.missing(block, [job.key for job in jobs]))
     todo = list({job.key: job for job in jobs if job.key in missing}.values())
-    work = run_each(partial(_make_one, block=block, store=arrays), spec, todo, n_jobs=n_jobs, on_done=on_done)
+    make = partial(_make_one, block=block, store=arrays)
+    work = run_each(make, spec, todo, n_jobs=n_jobs, into=_made(store), on_done=on_done)
     # a key is of the bytes that were read: a file may have changed since it was fingerprinted
     keys = {job.key: job.key for job in jobs} | {job.key: made for job, made in work}
     made = {job.sample_id: key for job in jobs if isinstance(key := keys[job.key], str)}
     failures = _failures(cohort["sample_id"], spec, {job.sample_id: keys[job.key] for job in jobs})
     n_failed = sum(not isinstance(keys[job.key], str) for job in todo)
     return CohortArrays(arrays, block, made, failures, len(todo) - n_failed, len(keys) - len(todo))
+
+
+def _made(store: str | Path) -> Path:
+    folder = Path(store).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _failures(sample_ids: Iterable[str], spec: ArraySpec, answers: Mapping[str, str | ImageError]) -> pd.DataFrame:

@@ -11,7 +11,14 @@ import pandas as pd
 
 from radiofuse import notebook
 from radiofuse.errors import ImageError
-from radiofuse.extract.outcomes import DIED, Outcome, extract_on_worker, extract_regions_of_mask, record_of
+from radiofuse.extract.outcomes import (
+    DIED,
+    Outcome,
+    extract_on_worker,
+    extract_regions_of_mask,
+    record_of,
+    refuse_unseen,
+)
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
 from radiofuse.extract.tasks import Extractor, Task, label_of_masks, list_tasks
@@ -22,7 +29,7 @@ from radiofuse.radiomics import FEATURE_ERROR_CODES
 from radiofuse.store import Block, FeatureStore, content_key
 from radiofuse.store.writer import Writer
 from radiofuse.tables.images import imaged_modalities
-from radiofuse.work.cluster import WORKER_DIED, run_on_cluster
+from radiofuse.work.cluster import WORKER_DIED, cluster_in_use, run_on_cluster
 
 log = logging.getLogger(__name__)
 
@@ -231,13 +238,14 @@ def _results(
     run: Iterable[tuple[tuple[Task, ...], Any]]
     if here:
         run = ((group, extract_regions_of_mask(extractor, group)) for group in groups)
-    elif cluster is None:
+    elif cluster is None and cluster_in_use() is None:
         run = run_in_children(extract_regions_of_mask, extractor, groups, n_jobs=n_jobs)
     else:
         run = run_on_cluster(extract_on_worker, (extractor, extractor.block().name), groups, address=cluster)
     suspects = []
     for group, outcomes in run:
         if outcomes is not WORKER_DIED:
+            refuse_unseen(outcomes)
             yield from zip(group, outcomes, strict=True)
         elif len(group) == 1:
             yield group[0], DIED

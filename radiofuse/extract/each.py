@@ -11,10 +11,10 @@ from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.extract.outcomes import DIED, told_by_worker
+from radiofuse.extract.outcomes import DIED, refuse_unseen, told_by_worker
 from radiofuse.extract.workers import run_in_children
 from radiofuse.progress import Progress
-from radiofuse.work.cluster import WORKER_DIED, run_on_cluster
+from radiofuse.work.cluster import WORKER_DIED, cluster_in_use, run_on_cluster
 from radiofuse.work.environment import read_environment
 
 Task = TypeVar("Task")
@@ -55,6 +55,7 @@ def run_each(
     """
     with _results(function, shared, tasks, n_jobs, cluster, into) as results:
         for done, (task, result) in enumerate(results, 1):
+            refuse_unseen([result] if isinstance(result, ImageError) else [])
             yield task, ImageError(str(DIED.code), str(DIED.message)) if result is WORKER_DIED else result
             if on_done:
                 on_done(done, len(tasks))
@@ -64,7 +65,7 @@ def run_each(
 def _results(
     function: Callable, shared: object, tasks: Sequence[Any], n_jobs: int, cluster: str | None, into: Path | None
 ) -> Iterator[Iterator[tuple[Any, Any]]]:
-    if cluster is None:
+    if cluster is None and cluster_in_use() is None:
         yield run_in_children(_Answering(function), shared, tasks, n_jobs=n_jobs)
     elif into is None:
         yield run_on_cluster(_OnWorker(function), shared, tasks, address=cluster)

@@ -17,6 +17,7 @@ from radiofuse.imaging import RoiPair, read_pair
 from radiofuse.imaging.gate import read_regions
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.store import Record, content_key
+from radiofuse.work.cluster import cluster_in_use
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _extracted(extractor: Extractor, task: Task, pair: RoiPair, values: np.ndarr
     return Outcome(seconds, values, key, pair.image_sha256, pair.mask_sha256, notes=pair.notes)
 
 
-UNSEEN = {"file_missing", "file_unreadable"}
+MISSING = "file_missing"
+UNSEEN = {MISSING, "file_unreadable"}
 
 
 def extract_on_worker(shared: tuple[Extractor, str], tasks: Sequence[Task]) -> list[Outcome]:
@@ -113,6 +115,16 @@ def told_by_worker(code: str, message: str | None) -> str:
         return str(message)
     where = f"Files are read on the cluster's workers, and {gethostname()} does not see this one. Mount its folder "
     return f"{message} {where}there under the same path, and run again."
+
+
+def refuse_unseen(answers: Sequence[Outcome | ImageError]) -> None:
+    """Refuse to go on where a worker does not see a file, in work of which the images are but the beginning.
+
+    Else a run would quietly be one of those patients whose files some worker sees.
+    """
+    for one in answers if cluster_in_use() is not None else ():
+        if one.code == MISSING:
+            raise RequestError(one.message if isinstance(one, Outcome) else str(one))
 
 
 def record_of(task: Task, key: str, outcome: Outcome) -> Record:

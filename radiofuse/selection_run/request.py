@@ -23,7 +23,7 @@ CORRECTIONS = {
     "bh": "fdr_bh",
     "by": "fdr_by",
 }
-NO_PART_OF_THE_ANSWER = ("out", "report", "jobs", "output_format", "overwrite")  # numbers do not depend on them
+NO_PART_OF_THE_ANSWER = ("out", "report", "jobs", "dask", "output_format", "overwrite")  # numbers do not depend on them
 PUBLISHED = {"steps": "mann_whitney,correlation,lasso", "family": "gaussian"}  # where no others are asked for
 OF_SEVERAL_CLASSES = {"steps": "kruskal,correlation,lasso", "family": "multinomial"}
 OPTION_NAMES = {"sample_id": "id", "output_format": "format"}
@@ -74,6 +74,7 @@ class SelectionRequest:
     nested: bool = True
     seed: int = 0
     jobs: int = field(default=1, compare=False)
+    dask: str | None = field(default=None, compare=False)
     out: Path | None = field(default=None, compare=False)
     report: bool = field(default=True, compare=False)
     overwrite: bool = field(default=False, compare=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from radiofuse.files.outputs import require_own_tables, sha256_of
@@ -14,6 +15,7 @@ from radiofuse.selection_run.table_warnings import describe_table
 from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, file_names
 from radiofuse.tables.features import FeatureTable, check_table
 from radiofuse.tables.labels import tell_classes
+from radiofuse.work.cluster import on_cluster
 from radiofuse.work.environment import read_environment
 from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
@@ -87,6 +89,6 @@ def run_selection(
         If interrupted before the selections on all samples are finished; later, the tables hold what is finished.
     """
     request = settle_steps(request, table)
-    with progress("Selecting", "selections") as on_done:
-        results = fit_selections(table, request, on_done, kept)
+    with on_cluster(request.dask, request.jobs) as jobs, progress("Selecting", "selections") as on_done:
+        results = fit_selections(table, replace(request, jobs=jobs), on_done, kept)
     return all_tables(results, table, request)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,6 +96,26 @@ def on_cluster(address: str | None, n_jobs: int) -> Iterator[int]:
 def cluster_in_use() -> Cluster | None:
     """Return the cluster of the block of `on_cluster` that runs, if there is one."""
     return _in_use.get()
+
+
+def require_seen(folder: str | Path) -> None:
+    """Refuse workers that do not see a folder of this machine; without a cluster there are none.
+
+    Raises
+    ------
+    RequestError
+        With the worker and the folder.
+    """
+    cluster = cluster_in_use()
+    if cluster is None:
+        return
+    with NamedTemporaryFile(dir=folder, prefix=".seen-by-workers-") as sign:
+        seen = cluster.client.run(os.path.isfile, str(Path(sign.name).absolute()))
+    for address in sorted(address for address, sees in seen.items() if not sees):
+        raise RequestError(
+            f"Worker {address} of the Dask cluster does not see {folder}, which networks read from and write to. "
+            "Mount that folder there under the same path, or name another one as --store."
+        )
 
 
 def run_on_cluster(

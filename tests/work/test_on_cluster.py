@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ from radiofuse.work.cluster import Cluster, on_cluster
 from radiofuse.work.jobs import results_in_order
 from radiofuse.work.kept import Kept, digest_of
 from radiofuse.work.worker_versions import CODE, refuse_other_versions, versions_here
+from tests.processes import LIMIT_S
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -145,3 +149,44 @@ def test_a_scheduler_without_workers_is_one_sentence(monkeypatch):
         on_cluster(empty.scheduler_address, n_jobs=1),
     ):
         pass
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_a_lost_scheduler_loses_nothing_that_was_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(clusters, "CONNECT_S", 3)
+    (tmp_path / "script.py").write_text(CLUSTER)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    other = subprocess.Popen([sys.executable, tmp_path / "script.py"], **pipes, start_new_session=True, env=environment)
+    address = other.stdout.readline().strip()
+
+    def kill_after_one(done: int, total: int) -> None:
+        if done == 1:
+            os.killpg(other.pid, signal.SIGKILL)
+            client = clusters.cluster_in_use().client
+            while client.status == "running":  # until it knows: a question before would be repeated for 30 seconds
+                client.sync(asyncio.sleep, 0.01)
+
+    kept = Kept(tmp_path / "unfinished", digest_of("data"))
+    with (
+        pytest.raises(RequestError, match=r"was lost\. What was finished is stored: start the cluster again"),
+        on_cluster(address, n_jobs=1) as n_jobs,
+    ):
+        folds(n_jobs=n_jobs, kept=kept, on_done=kill_after_one)
+    other.communicate(timeout=LIMIT_S)
+    again = Kept(tmp_path / "unfinished", digest_of("data"))
+    assert len(again.results) == 1
+    told: list[int] = []
+    resumed = folds(kept=again, on_done=lambda done, total: told.append(done))
+    pd.testing.assert_frame_equal(resumed, folds(), check_exact=True)
+    assert told == [1, 2, 3]
+    assert len(Kept(tmp_path / "unfinished", digest_of("data")).results) == len(SPLITS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import delayed
 
 from radiofuse.deep.segmentation.options import SegmenterOptions
 from radiofuse.deep.segmentation.segmenter import CARD, SCHEMA, Segmenter, load_segmenter
@@ -17,6 +18,7 @@ from radiofuse.deep.weights import save_encoder
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.progress import Progress
+from radiofuse.work.jobs import finish_calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,7 @@ def train_segmenter(
     n_folds: int = 5,
     seed: int = 0,
     device: str = "auto",
+    n_jobs: int = 1,
     on_epoch: Progress | None = None,
 ) -> Segmenter:
     """Train a U-Net for each fold of the patients, on the others, and keep all in a folder.
@@ -67,8 +70,10 @@ def train_segmenter(
     n_folds : int, default=5
     seed : int, default=0
     device : str, default="auto"
+    n_jobs : int, default=1
+        Folds trained at once, with one thread each; it does not change a number.
     on_epoch : callable, optional
-        Called with the epochs done, of all folds.
+        Called with the epochs done, of all folds; where several are trained at once, as each of them ends.
 
     Raises
     ------
@@ -87,14 +92,10 @@ def train_segmenter(
     order = np.random.default_rng(seed).permutation(patients)
     fold_of = {str(patient): number % n_folds for number, patient in enumerate(order)}
     trained: dict[str, Any] = {"n_classes": 2 if coding is None else 1 + len(coding), "device": device}
+    parts = [[one for one in examples if fold_of[one.patient_id] != fold] for fold in range(n_folds)]
     folds = []
-    for fold in range(n_folds):
-        others = [one for one in examples if fold_of[one.patient_id] != fold]
-        told = None if on_epoch is None else _of_all_folds(on_epoch, fold, n_folds)
-        arrays = [one.voxels for one in others], [one.classes for one in others]
-        trained["title"] = f"fold {fold + 1} of {n_folds}, "
-        net, losses = train_unet(*arrays, options, seed=seed + fold, on_epoch=told, **trained)
-        folds.append(save_encoder(folder, f"fold{fold + 1}", net, _card_of_fold(others, losses)))
+    for fold, (net, losses) in enumerate(_train(parts, options, seed, n_jobs, on_epoch, trained), start=1):
+        folds.append(save_encoder(folder, f"fold{fold}", net, _card_of_fold(parts[fold - 1], losses)))
     learned = {"channels": list(channels), "coding": None if coding is None else dict(coding)}
     spacings = np.array([one.spacing_mm for one in examples])
     card = {
@@ -109,6 +110,29 @@ def train_segmenter(
     }
     write_file(folder / CARD, lambda file: file.write((json.dumps(card, indent=1) + "\n").encode()))  # last
     return load_segmenter(folder)
+
+
+def _train(
+    parts: Sequence[Sequence[Example]],
+    options: SegmenterOptions,
+    seed: int,
+    n_jobs: int,
+    on_epoch: Progress | None,
+    trained: Mapping[str, Any],
+) -> list[tuple[Any, list[float]]]:
+    """Return the network of each fold and its losses."""
+    calls, names = [], [f"the network of fold {fold + 1}" for fold in range(len(parts))]
+    for fold, others in enumerate(parts):
+        arrays = [one.voxels for one in others], [one.classes for one in others]
+        told = None if on_epoch is None or n_jobs != 1 else _of_all_folds(on_epoch, fold, len(parts))
+        named = {**trained, "title": f"fold {fold + 1} of {len(parts)}, "}
+        calls.append(delayed(train_unet)(*arrays, options, seed=seed + fold, on_epoch=told, **named))
+    found = {}
+    for fold, answer in finish_calls(calls, names, n_jobs=n_jobs):
+        found[fold] = answer
+        if on_epoch is not None and n_jobs != 1:
+            on_epoch(len(found) * options.epochs, len(parts) * options.epochs)
+    return [found[fold] for fold in range(len(parts))]
 
 
 def _of_all_folds(on_epoch: Progress, fold: int, n_folds: int) -> Progress:
