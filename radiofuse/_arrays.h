@@ -36,8 +36,8 @@ enum { READ = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT, WRITE = PyBUF_C_CONTIGUOUS | Py
 
 /* Fill view with a C-contiguous array of n_dims dimensions whose items are of kind 'f' (floating), 'i' (signed)
    or 'u' (unsigned) and of itemsize bytes. Return 0, or -1 with a Python error that names the argument. */
-static int take_array(PyObject *object, Py_buffer *view, char kind, Py_ssize_t itemsize, int n_dims, int flags,
-                      const char *name)
+static inline int take_array(PyObject *object, Py_buffer *view, char kind, Py_ssize_t itemsize, int n_dims, int flags,
+                             const char *name)
 {
     const char *codes = kind == 'f' ? "fd" : kind == 'i' ? "bhilq" : "?BHILQ";
     if (PyObject_GetBuffer(object, view, flags) < 0) {
@@ -54,7 +54,7 @@ static int take_array(PyObject *object, Py_buffer *view, char kind, Py_ssize_t i
     return -1;
 }
 
-static void release_arrays(Py_buffer *views, int n_views)
+static inline void release_arrays(Py_buffer *views, int n_views)
 {
     for (int k = 0; k < n_views; k++)
         if (views[k].obj)

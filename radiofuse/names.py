@@ -207,6 +207,28 @@ def lazy_names(package: str, home: Mapping[str, str]) -> tuple[Callable[[str], A
     return get, names
 
 
+class _OnFirstUse(ModuleType):
+    """A module that is imported when something of it is asked for."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(import_module(self.__name__), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+def on_first_use(name: str) -> Any:
+    """Return a module, by its dotted name, that is imported when something of it is asked for.
+
+    For what one extraction of plain files does not need, and whose import takes longer than the extraction.
+
+    Examples
+    --------
+    >>> on_first_use("fractions").Fraction(1, 2)
+    Fraction(1, 2)
+    """
+    return _OnFirstUse(name)
+
+
 def kernel(name: str) -> ModuleType:
     """Import a compiled part of the package.
 

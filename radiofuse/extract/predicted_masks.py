@@ -190,7 +190,7 @@ def _refuse_useless(placed: PlacedLabels, place: Path) -> None:
                 "The segmenter found no tumor: its mask is zero everywhere, and no features can be computed in it. "
                 "Look at the images, or draw the region.",
             )
-        check_not_whole(placed.labels)
+        check_not_whole(placed.labels, placed.labels.size)
     except ImageError as error:
         if (place / MASK_FILE).is_file():
             (place / MASK_FILE).replace(place / REFUSED_FILE)

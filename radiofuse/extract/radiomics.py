@@ -9,21 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.imaging import RoiPair, check_pair, read_mask, read_pair
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.memory import as_image
 from radiofuse.imaging.padding import PADDED
+from radiofuse.names import on_first_use
 from radiofuse.radiomics import Settings, make_backend, read_settings
+from radiofuse.radiomics.engine import Engine
 from radiofuse.store import Block
 
 if TYPE_CHECKING:
+    import pandas as pd
     import SimpleITK as sitk
     from nibabel.spatialimages import SpatialImage
 
     Volume = str | Path | sitk.Image | SpatialImage | np.ndarray
+else:
+    pd = on_first_use("pandas")
 
 
 def named_features(vector: np.ndarray, names: Sequence[str], block: str) -> pd.Series:
@@ -201,19 +205,25 @@ class RadiomicsExtractor:
         pairs = [self._pair(image, mask, spacing_mm, label) for label in labels[:1]]
         if len(labels) > 1:
             drawn = read_mask(mask).image if isinstance(mask, (str, Path)) else as_image(mask, "The mask", spacing_mm)
-            check = partial(check_pair, pairs[0].image, drawn, outside_is_read=self.reads_outside_region)
+            check = partial(check_pair, pairs[0].volume, drawn, outside_is_read=self.reads_outside_region)
             pairs += [check(label=label) for label in labels[1:]]
         return pairs
 
     def _vectors(self, regions: list[RoiPair]) -> np.ndarray:
         """Return the vectors, shape (n_regions, n_features), of regions of one image."""
-        rois = [pair.roi for pair in regions]
         together = getattr(self._engine, "compute_each", None)
         if regions and together:
-            found = together(regions[0].image, rois)
+            reads_arrays = isinstance(self._engine, Engine)
+            rois = [pair.region if reads_arrays else pair.roi for pair in regions]
+            found = together(regions[0].volume if reads_arrays else regions[0].image, rois)
         else:
-            found = [self._engine.compute(pair.image, pair.roi) for pair in regions]
-        return np.array([self._vector(features) for features in found]).reshape(len(rois), len(self._names))
+            found = [self._computed(pair) for pair in regions]
+        return np.array([self._vector(features) for features in found]).reshape(len(regions), len(self._names))
+
+    def _computed(self, pair: RoiPair) -> Mapping[str, float]:
+        if isinstance(self._engine, Engine):
+            return self._engine.compute(pair.volume, pair.region)
+        return self._engine.compute(pair.image, pair.roi)
 
     def general_info(self, image: Volume, mask: Volume, *, spacing_mm: Sequence[float] | None = None) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask; radiofuse's engine only."""
@@ -225,7 +235,7 @@ class RadiomicsExtractor:
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the feature vector, shape (n_features,), of a pair that passed the gate."""
         with _padding_told(pair.notes):
-            return self._vector(self._engine.compute(pair.image, pair.roi))
+            return self._vector(self._computed(pair))
 
     def compute_each(self, pairs: Sequence[RoiPair]) -> np.ndarray:
         """Return the vectors, shape (n_regions, n_features), of regions of one image, filtered once for all."""

@@ -206,9 +206,9 @@ def _write(path: Path, voxels: np.ndarray, prepared: Prepared, plan: Plan) -> Pa
     """Write a map of the region's box with margin, at its place."""
     first, outside = map_box(prepared, plan).start[::-1], plan.voxel_wise.init_value
     if path.suffix == ".nrrd":
-        write_nrrd(path, voxels, prepared.grid, start=first, told={"outside_region": outside})
+        write_nrrd(path, voxels, prepared.grid.image, start=first, told={"outside_region": outside})
         return path
     unknown = np.isnan(voxels)
     said = f"{outside:g} outside the region and at {np.count_nonzero(unknown)} voxels without a value"
-    write_like(path, np.where(unknown, outside, voxels), prepared.grid, start=first, description=said)
+    write_like(path, np.where(unknown, outside, voxels), prepared.grid.image, start=first, description=said)
     return path

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.files.stand_ins import HEAD_BYTES, describe_stand_in
@@ -22,9 +22,16 @@ from radiofuse.imaging.header import TWO_ORIENTATIONS, Header, check_size, in_wo
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.memory import check_place
 from radiofuse.imaging.nifti import HEADER_BYTES, nifti_header
+from radiofuse.imaging.placed import PlacedVoxels, placed
 from radiofuse.imaging.roi import RoiPair, check_finite, check_integer, paired
 from radiofuse.imaging.stream import ByteStream, HashedFile, open_file
 from radiofuse.imaging.textual import meta_header, nrrd_header
+from radiofuse.names import on_first_use
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+else:
+    sitk = on_first_use("SimpleITK")
 
 TEXT_HEADER_BYTES = 1 << 20  # segmentations by 3D Slicer describe every segment in the header
 GZIP_MAGIC = b"\x1f\x8b"
@@ -40,9 +47,14 @@ READERS = {  # suffix: header reader, bytes it needs, whether the whole file is 
 class Volume:
     """A checked 3-D image, the SHA-256 of its file's raw bytes, and what is worth knowing of it."""
 
-    image: sitk.Image
+    volume: PlacedVoxels
     sha256: str
     notes: tuple[str, ...]
+
+    @property
+    def image(self) -> sitk.Image:
+        """The image as SimpleITK's, made when it is asked for."""
+        return self.volume.image
 
 
 def read_image(path: str | PathLike[str]) -> Volume:
@@ -71,7 +83,7 @@ def read_image(path: str | PathLike[str]) -> Volume:
     (1.0, 1.0, 3.0)
     """
     volume = _read(Path(path))
-    check_finite(volume.image, Path(path).name)
+    check_finite(volume.volume, Path(path).name)
     return volume
 
 
@@ -89,7 +101,7 @@ def read_mask(path: str | PathLike[str]) -> Volume:
         As for ``read_image``, and ``mask_not_integer``.
     """
     volume = _read(Path(path))
-    check_integer(volume.image, Path(path).name)
+    check_integer(volume.volume, Path(path).name)
     return volume
 
 
@@ -174,21 +186,21 @@ def read_regions(
 def _region(image: Volume, mask: Volume, label: MaskLabel, outside_is_read: bool) -> RoiPair | ImageError:
     choices = tuple(note for note in image.notes + mask.notes if note.startswith(TWO_ORIENTATIONS))
     try:
-        pair = paired(image.image, mask.image, label, choices, outside_is_read=outside_is_read)
+        pair = paired(image.volume, mask.volume, label, choices, outside_is_read=outside_is_read)
     except ImageError as error:
         return error
     notes = image.notes + mask.notes + pair.notes
-    return RoiPair(pair.image, pair.roi, image.sha256, mask.sha256, notes)
+    return RoiPair(pair.volume, pair.region, image.sha256, mask.sha256, notes)
 
 
 def _read(path: Path) -> Volume:
     with open_file(path) as file:
         source = HashedFile(path.name, file)
         header, voxels = _read_voxels(source, os.fstat(file.fileno()).st_size)
-    image = _placed(path, voxels)
+    volume = _placed(path, voxels)
     choice = header.orientations
-    notes = () if choice is None else (choice.sentence(path.name, affine_ras(image)),)
-    return Volume(image, source.sha256(), header.notes + notes)
+    notes = () if choice is None else (choice.sentence(path.name, affine_ras(volume)),)
+    return Volume(volume, source.sha256(), header.notes + notes)
 
 
 def _read_voxels(source: HashedFile, file_bytes: int) -> tuple[Header, np.ndarray]:
@@ -243,8 +255,8 @@ def _scaled(header: Header, stored: np.ndarray) -> np.ndarray:
         return (scaled * header.slope + header.intercept).astype(precision, copy=False)
 
 
-def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
-    """Return voxels (z, y, x) as an image with the size, spacing, origin and axes that ITK reads."""
+def _placed(path: Path, voxels: np.ndarray) -> PlacedVoxels:
+    """Return voxels (z, y, x) with the size, spacing, origin and axes that ITK reads."""
     place = sitk.ImageFileReader()
     place.SetFileName(str(path))
     try:
@@ -257,14 +269,10 @@ def _placed(path: Path, voxels: np.ndarray) -> sitk.Image:
         sizes = f"{in_words(place.GetSize())} voxels to SimpleITK, {in_words(voxels.shape[::-1])} to radiofuse"
         raise invalid(path.name, f"means {sizes}")
     check_place(path.name, np.array(place.GetSpacing()), np.reshape(place.GetDirection(), (3, 3)))
-    image = sitk.GetImageFromArray(voxels)
-    image.SetSpacing(place.GetSpacing())
-    image.SetOrigin(place.GetOrigin())
-    image.SetDirection(place.GetDirection())
-    return image
+    return PlacedVoxels(voxels, place.GetSpacing(), place.GetOrigin(), place.GetDirection())
 
 
-def _slice_placed(name: str, place: sitk.ImageFileReader, pixels: np.ndarray) -> sitk.Image:
+def _slice_placed(name: str, place: sitk.ImageFileReader, pixels: np.ndarray) -> PlacedVoxels:
     """Return a 2-D image as a volume of one slice, 1 mm thick, at the place in its plane that ITK reads."""
     if place.GetSize() != pixels.shape[::-1]:
         raise invalid(name, f"means {in_words(place.GetSize())} pixels to SimpleITK")
@@ -273,4 +281,4 @@ def _slice_placed(name: str, place: sitk.ImageFileReader, pixels: np.ndarray) ->
     image.SetSpacing(place.GetSpacing())
     image.SetOrigin(place.GetOrigin())
     image.SetDirection(place.GetDirection())
-    return sitk.JoinSeries([image])
+    return placed(sitk.JoinSeries([image]))

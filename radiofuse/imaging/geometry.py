@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.header import in_words
+from radiofuse.names import on_first_use
 from radiofuse.wording import counted
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from radiofuse.imaging.placed import Image
+else:
+    sitk = on_first_use("SimpleITK")
 
 CROPPED = "The mask covers "  # how a note begins that the run tells of its masks
 TOLERANCE_VOX = 1e-3  # of a voxel, at the worst corner: float32 affines of 512-voxel scans stay below
@@ -26,7 +34,7 @@ IMAGES_APART_VOX = 0.01  # of a voxel, up to which images lie on one grid: regis
 
 
 def mask_on_grid(
-    mask: np.ndarray, mask_image: sitk.Image, image: sitk.Image, choices: tuple[str, ...] = ()
+    mask: np.ndarray, mask_image: Image, image: Image, choices: tuple[str, ...] = ()
 ) -> tuple[np.ndarray, tuple]:
     """Return mask values as voxels of the image's grid, without resampling.
 
@@ -37,7 +45,7 @@ def mask_on_grid(
     ----------
     mask : ndarray of shape (z, y, x)
         Values of ``mask_image``.
-    mask_image, image : SimpleITK.Image
+    mask_image, image : SimpleITK.Image or PlacedVoxels
         Two 3-D images, of which the geometry is used.
     choices : tuple of str
         Where a file holds two orientations: a mismatch may be one of them, so resampling is not advised.
@@ -54,6 +62,8 @@ def mask_on_grid(
     ImageError
         ``geometry_mismatch``; the message says both sides.
     """
+    if mask_image.GetSize() == image.GetSize() and _geometry(mask_image) == _geometry(image):
+        return mask, ()
     to_image = np.linalg.solve(_affine(image), _affine(mask_image))
     turn = _signed_permutation(to_image[:3, :3])
     is_whole = tuple(np.abs(turn) @ mask_image.GetSize()) == image.GetSize()
@@ -137,7 +147,7 @@ def _is_on_grid(image: sitk.Image, grid: sitk.Image) -> bool:
     )
 
 
-def _affine(image: sitk.Image) -> np.ndarray:
+def _affine(image: Image) -> np.ndarray:
     """Return the matrix from voxel index (x, y, z, 1) to millimeters."""
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
@@ -145,7 +155,7 @@ def _affine(image: sitk.Image) -> np.ndarray:
     return affine
 
 
-def affine_ras(image: sitk.Image) -> np.ndarray:
+def affine_ras(image: Image) -> np.ndarray:
     """Return the affine as NIfTI has it: right, anterior and superior are positive."""
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ _affine(image)
 
@@ -158,7 +168,7 @@ def _signed_permutation(matrix: np.ndarray) -> np.ndarray:
 
 
 def _is_turned_by_rounding(
-    to_image: np.ndarray, turn: np.ndarray, mask_image: sitk.Image, image: sitk.Image, start: np.ndarray
+    to_image: np.ndarray, turn: np.ndarray, mask_image: Image, image: Image, start: np.ndarray
 ) -> bool:
     """Say whether the axes differ as a NIfTI quaternion in float32 does, and nothing else differs."""
     ours, theirs = (np.reshape(one.GetDirection(), (3, 3)) for one in (image, mask_image))
@@ -180,7 +190,7 @@ def _corners(size: tuple[int, ...]) -> np.ndarray:
     return np.array(list(product(*[(0, length - 1) for length in size]))).T
 
 
-def _is_placed(mask: sitk.Image) -> bool:
+def _is_placed(mask: Image) -> bool:
     """Say whether somebody said where the mask lies: an origin of 0 and voxels of 1 mm are what arrays come with."""
     return any(mask.GetOrigin()) or mask.GetSpacing() != (1.0, 1.0, 1.0)
 
@@ -217,7 +227,7 @@ def _turned(mask: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return np.flip(turned, reversed_axes).transpose(2, 1, 0)
 
 
-def _notes(turn: np.ndarray, shift_vox: float, mask: sitk.Image, image: sitk.Image) -> tuple[str, ...]:
+def _notes(turn: np.ndarray, shift_vox: float, mask: Image, image: Image) -> tuple[str, ...]:
     if not np.array_equal(turn, np.eye(3)):
         return ("The mask is stored along other axes than the image; it was turned, voxel for voxel.",)
     if _geometry(mask) != _geometry(image):
@@ -225,11 +235,11 @@ def _notes(turn: np.ndarray, shift_vox: float, mask: sitk.Image, image: sitk.Ima
     return ()
 
 
-def _geometry(image: sitk.Image) -> tuple[tuple[float, ...], ...]:
+def _geometry(image: Image) -> tuple[tuple[float, ...], ...]:
     return image.GetSpacing(), image.GetOrigin(), image.GetDirection()
 
 
-def _differences(mask: sitk.Image, image: sitk.Image) -> str:
+def _differences(mask: Image, image: Image) -> str:
     """Say both sides of whatever differs."""
     sides = zip(("spacing", "origin", "direction"), _geometry(mask), _geometry(image), strict=True)
     return "; ".join(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import SimpleITK as sitk
-from nibabel.spatialimages import SpatialImage
 
 from radiofuse.errors import RequestError
 from radiofuse.imaging.header import invalid, not_3d
+from radiofuse.names import on_first_use
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+    from nibabel.spatialimages import SpatialImage
+else:
+    sitk = on_first_use("SimpleITK")
 
 AXES_TOLERANCE = 1e-3
 LPS = np.diag([-1.0, -1.0, 1.0])  # of nibabel's axes, which point to the right and to the front

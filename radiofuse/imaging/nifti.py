@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
-from nibabel import Nifti1Header
-from nibabel.spatialimages import HeaderDataError
 
 from radiofuse.errors import ImageError
 from radiofuse.imaging.header import Header, TwoOrientations, detached, in_words, invalid, not_3d, not_scalar, one_slice
 
+Fields = dict[str, Any]
+
 HEADER_BYTES = 348
 NIFTI2_HEADER_BYTES = 540
 FIRST_VOXEL_BYTE = 352  # header and the four bytes that announce extensions
+_FIELDS = {  # what is read of the header: its type, how many, and at which byte (nifti1.h of the standard)
+    "dim": ("i2", 8, 40),
+    "datatype": ("i2", 1, 70),
+    "bitpix": ("i2", 1, 72),
+    "pixdim": ("f4", 8, 76),
+    "vox_offset": ("f4", 1, 108),
+    "scl_slope": ("f4", 1, 112),
+    "scl_inter": ("f4", 1, 116),
+    "xyzt_units": ("u1", 1, 123),
+    "qform_code": ("i2", 1, 252),
+    "sform_code": ("i2", 1, 254),
+    "quatern": ("f4", 3, 256),
+    "qoffset": ("f4", 3, 268),
+    "srow": ("f4", 12, 280),
+}
+NUMBERS = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+NO_NUMBERS = {0: "none", 1: "bits", 1536: "f16"}  # data types of the standard that are not read
 MULTICHANNEL = {32: "complex", 128: "RGB", 1792: "complex", 2048: "complex", 2304: "RGBA"}
 SPACING_TOLERANCE = 1e-3  # relative; larger than float32 noise in a stored affine
 SHEAR_TOLERANCE = 1e-3  # cosine between two axes
 AGREEMENT_VOX = 0.01  # of a voxel, at the worst corner: programs write the two with other rounding
+QUATERNION_ROUNDING = 3 * float(np.finfo(np.float32).eps)  # of 1 - b2 - c2 - d2: at a half turn it is 0 but for that
 SPACES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI", 5: "template"}  # xform codes of the standard
 
 
@@ -52,7 +71,7 @@ def nifti_header(name: str, head: bytes) -> Header:
     )
 
 
-def _parse(name: str, head: bytes) -> Nifti1Header:
+def _parse(name: str, head: bytes) -> Fields:
     declared = {struct.unpack(order + "i", head[:4])[0]: order for order in "<>" if len(head) >= 4}
     if NIFTI2_HEADER_BYTES in declared:
         raise invalid(name, "is NIfTI-2, which SimpleITK does not read; NIfTI-1 was expected")
@@ -64,10 +83,15 @@ def _parse(name: str, head: bytes) -> Nifti1Header:
         raise detached(name)
     if head[344:348] != b"n+1\0":
         raise ImageError("not_an_image", f"{name} has no NIfTI signature. Convert it to NIfTI-1.")
-    return Nifti1Header(head[:HEADER_BYTES], declared[HEADER_BYTES], check=False)
+    order = declared[HEADER_BYTES]
+    kinds = [(order + kind, (count,)) if count > 1 else order + kind for kind, count, _ in _FIELDS.values()]
+    offsets = [offset for _, _, offset in _FIELDS.values()]
+    layout: Any = {"names": list(_FIELDS), "formats": kinds, "offsets": offsets, "itemsize": HEADER_BYTES}
+    fields = np.frombuffer(head[:HEADER_BYTES], np.dtype(layout))[0]
+    return {name: fields[name] for name in _FIELDS} | {"order": order}
 
 
-def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+def _shape(name: str, header: Fields) -> tuple[tuple[int, int, int], tuple[str, ...]]:
     n_dimensions = int(header["dim"][0])
     if not 1 <= n_dimensions <= 7:
         raise invalid(name, f"announces {n_dimensions} dimensions")
@@ -85,27 +109,26 @@ def _shape(name: str, header: Nifti1Header) -> tuple[tuple[int, int, int], tuple
     return (x, y, z), notes
 
 
-def _dtype(name: str, header: Nifti1Header) -> np.dtype:
+def _dtype(name: str, header: Fields) -> np.dtype:
     code = int(header["datatype"])
     if code in MULTICHANNEL:
         raise not_scalar(name, MULTICHANNEL[code])
-    try:
-        dtype = header.get_data_dtype()
-    except KeyError:
-        raise invalid(name, f"names no known data type ({code})") from None
-    if dtype.kind not in "iuf" or dtype.itemsize > 8 or 8 * dtype.itemsize != header["bitpix"]:
+    if code not in NUMBERS | NO_NUMBERS:
+        raise invalid(name, f"names no known data type ({code})")
+    dtype = np.dtype(header["order"] + NUMBERS.get(code, "V"))
+    if 8 * dtype.itemsize != header["bitpix"]:
         raise invalid(name, f"names data type {code} with {header['bitpix']} bits, which is not readable")
     return dtype
 
 
-def _offset(name: str, header: Nifti1Header) -> int:
+def _offset(name: str, header: Fields) -> int:
     offset = float(header["vox_offset"])
     if not (np.isfinite(offset) and offset >= FIRST_VOXEL_BYTE and offset.is_integer()):
         raise invalid(name, f"puts the first voxel at byte {offset:g}, {FIRST_VOXEL_BYTE} or later was expected")
     return int(offset)
 
 
-def _scaling(name: str, header: Nifti1Header) -> tuple[float, float]:
+def _scaling(name: str, header: Fields) -> tuple[float, float]:
     """Return slope and intercept; a slope of 0 or NaN means none, by the standard.
 
     What the standard leaves open is refused: ITK adds an intercept that comes without a slope
@@ -119,7 +142,7 @@ def _scaling(name: str, header: Nifti1Header) -> tuple[float, float]:
     raise invalid(name, f"scales intensities by {slope:g} plus {intercept:g}, which programs read differently")
 
 
-def _orientation(name: str, header: Nifti1Header) -> tuple[TwoOrientations | None, tuple[str, ...]]:
+def _orientation(name: str, header: Fields) -> tuple[TwoOrientations | None, tuple[str, ...]]:
     """Check voxel size and axes; return the choice that the file leaves to its reader, if any, and notes."""
     spacing = header["pixdim"][1:4].astype(float)
     is_flat = header["dim"][0] == 2
@@ -138,15 +161,40 @@ def _orientation(name: str, header: Nifti1Header) -> tuple[TwoOrientations | Non
     return None, ()
 
 
-def _affines(name: str, header: Nifti1Header) -> tuple[np.ndarray | None, np.ndarray | None]:
-    try:
-        qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
-    except (HeaderDataError, ValueError):
-        raise invalid(name, "holds a rotation that is none") from None
+def _affines(name: str, header: Fields) -> tuple[np.ndarray | None, np.ndarray | None]:
+    qform = _qform(name, header) if header["qform_code"] else None
+    sform = None
+    if header["sform_code"]:
+        sform = np.eye(4)
+        sform[:3] = header["srow"].reshape(3, 4)
     given = [affine for affine in (qform, sform) if affine is not None]
     if not all(np.isfinite(affine).all() for affine in given):
         raise invalid(name, "holds NaN in its orientation")
     return qform, sform
+
+
+def _qform(name: str, header: Fields) -> np.ndarray:
+    """Return the affine of the quaternion, of which a, the root of 1 - b2 - c2 - d2, is not stored (method 2)."""
+    b, c, d = (float(part) for part in header["quatern"])
+    rest = 1.0 - (b * b + c * c + d * d)
+    handedness = float(header["pixdim"][0])
+    # NaN compares to nothing, and is refused with the rest of the affine.
+    if rest < -QUATERNION_ROUNDING or handedness not in (-1.0, 1.0):
+        raise invalid(name, "holds a rotation that is none")
+    a = 0.0 if abs(rest) <= QUATERNION_ROUNDING else float(np.sqrt(rest))
+    rotation = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+    affine = np.eye(4)
+    affine[:3, :3] = (
+        rotation / (a * a + b * b + c * c + d * d) * header["pixdim"][1:4].astype(float) * (1.0, 1.0, handedness)
+    )
+    affine[:3, 3] = header["qoffset"]
+    return affine
 
 
 def _check_sform(name: str, sform: np.ndarray, spacing: np.ndarray) -> None:
@@ -162,7 +210,7 @@ def _check_sform(name: str, sform: np.ndarray, spacing: np.ndarray) -> None:
         raise invalid(name, "describes sheared axes; resample the image onto a rectangular grid")
 
 
-def _agreement(name: str, header: Nifti1Header, qform: np.ndarray, sform: np.ndarray) -> TwoOrientations | None:
+def _agreement(name: str, header: Fields, qform: np.ndarray, sform: np.ndarray) -> TwoOrientations | None:
     """Compare the two orientations over the volume's corners, in voxels.
 
     A file may rightly hold two (scanner and atlas space). Features depend on voxel size, which

@@ -9,20 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
+from zlib_ng import zlib_ng
+
 from radiofuse.errors import ImageError
 from radiofuse.files.stand_ins import describe_dangling
 
 MAX_FILE_BYTES = 4 << 30  # the largest clinical volumes, uncompressed, stay below 2 GiB
 READ_BYTES = 256 << 10
-UNPACK_BYTES = 1 << 20  # no piece is larger, whatever a hostile stream unpacks to
-GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+UNPACK_BYTES = (
+    256 << 10
+)  # what stays in the cache until it is copied; no piece is larger, whatever a hostile stream unpacks to
+GZIP_OR_ZLIB = 32 + zlib_ng.MAX_WBITS
 
 
 def file_sha256(path: str | PathLike[str]) -> str:
@@ -168,14 +171,14 @@ class HashedFile(ByteStream):
 
 def _inflate(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the content of a gzip or zlib stream, member after member, to its last byte."""
-    unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
+    unpacker = zlib_ng.decompressobj(GZIP_OR_ZLIB)
     for chunk in chunks:
         while chunk:
             if unpacker.eof:
                 chunk = chunk.lstrip(b"\0")  # tapes and block devices pad with zeros, and gzip accepts that
                 if not chunk:
                     break
-                unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
+                unpacker = zlib_ng.decompressobj(GZIP_OR_ZLIB)
             if part := _decompress(name, unpacker, chunk):
                 yield part
             chunk = unpacker.unconsumed_tail or unpacker.unused_data
@@ -186,10 +189,10 @@ def _inflate(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         )
 
 
-def _decompress(name: str, unpacker: zlib._Decompress, chunk: bytes) -> bytes:
+def _decompress(name: str, unpacker: zlib_ng._Decompress, chunk: bytes) -> bytes:
     try:
         return unpacker.decompress(chunk, UNPACK_BYTES)  # compares the checksum at a member's end
-    except zlib.error as error:
+    except zlib_ng.error as error:  # type: ignore[misc]   # its stub says it is an instance
         raise ImageError(
             "file_corrupted",
             f"{name} is damaged: its compressed stream does not check out ({error}). Copy or export it again.",

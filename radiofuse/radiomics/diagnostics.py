@@ -79,15 +79,17 @@ def _configuration(settings: Settings, label: int) -> dict[str, Any]:
 def _steps(prepared: Prepared) -> dict[str, Any]:
     """Return what became of image and mask by the steps that were taken."""
     info = {}
-    region = sitk.GetArrayViewFromImage(prepared.roi) != 0  # before resegmentation, which comes last
+    region = prepared.roi.array != 0  # before resegmentation, which comes last
     if prepared.resampled:
-        info |= _image("interpolated", prepared.grid) | _mask("interpolated", prepared.roi, region, prepared.array)
+        info |= _image("interpolated", prepared.grid.image) | _mask(
+            "interpolated", prepared.roi.image, region, prepared.array
+        )
     if prepared.corrected:
-        info |= _mask("corrected", prepared.roi, region, prepared.array)
+        info |= _mask("corrected", prepared.roi.image, region, prepared.array)
     if prepared.resegmented:
         region = np.zeros(prepared.region.volume_shape, bool)
         region[prepared.region.box] = prepared.region.mask
-        info |= _mask("resegmented", prepared.roi, region, prepared.array)
+        info |= _mask("resegmented", prepared.roi.image, region, prepared.array)
     return info
 
 

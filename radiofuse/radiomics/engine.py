@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
+from radiofuse.imaging.placed import as_simple
+from radiofuse.names import on_first_use
 from radiofuse.radiomics import image_types
 from radiofuse.radiomics.classes import intensity_volume_histogram, local_intensity, shape, shape2d
 from radiofuse.radiomics.codes import costs_one_image
-from radiofuse.radiomics.diagnostics import general_info
 from radiofuse.radiomics.ibsi_names import ORIGINAL_CLASSES
 from radiofuse.radiomics.parameters import ImageType, Plan, resolve
 from radiofuse.radiomics.preprocessing import Prepared, check_finite, prepare, prepare_each
@@ -22,6 +21,15 @@ from radiofuse.radiomics.region import Region
 from radiofuse.radiomics.settings import NO_FEATURE, Settings
 from radiofuse.radiomics.textures import TexturedRegion
 from radiofuse.radiomics.textures import features as class_features
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from radiofuse.imaging.placed import Image
+else:
+    sitk = on_first_use("SimpleITK")
+diagnostics = on_first_use("radiofuse.radiomics.diagnostics")
+metadata = on_first_use("importlib.metadata")
 
 # Raised by hand when a value can change: stored features of an older number are computed again.
 ENGINE_VERSION = 1
@@ -81,16 +89,20 @@ class Engine:
     def reads_outside_region(self) -> bool:
         """Say whether a feature depends on voxels outside the region, as by normalization, resampling or a filter."""
         steps = self._plan.preprocessing
-        is_filtered = any(image_type.name != "Original" for image_type in self._plan.image_types)
-        reaches_out = is_filtered or "local-intensity" in self._plan.classes
-        return reaches_out or steps.normalize or steps.resampled_spacing_mm is not None
+        return self._reads_neighbors or steps.normalize or steps.resampled_spacing_mm is not None
 
-    def compute(self, image: sitk.Image, roi: sitk.Image) -> dict[str, float]:
+    @property
+    def _reads_neighbors(self) -> bool:
+        """Say whether single voxels outside the region's box are read, as by a filter."""
+        is_filtered = any(image_type.name != "Original" for image_type in self._plan.image_types)
+        return is_filtered or "local-intensity" in self._plan.classes
+
+    def compute(self, image: Image, roi: Image) -> dict[str, float]:
         """Return the features of the voxels where ``roi`` is 1.
 
         Parameters
         ----------
-        image, roi : SimpleITK.Image
+        image, roi : SimpleITK.Image or PlacedVoxels
             A checked pair on one grid; ``roi`` holds 0 and 1.
 
         Raises
@@ -100,22 +112,23 @@ class Engine:
         """
         return self.compute_each(image, [roi])[0]
 
-    def compute_each(self, image: sitk.Image, rois: Sequence[sitk.Image]) -> list[dict[str, float]]:
+    def compute_each(self, image: Image, rois: Sequence[Image]) -> list[dict[str, float]]:
         """Return the features of several regions of one image, as ``compute`` would one by one.
 
         Filters are computed once, in the box that holds all regions, unless the settings resample the image
         or cut it to the region first: then each region has an image of its own.
         """
         with costs_one_image("radiofuse"):
-            prepared = prepare_each(image, rois, self._plan)
+            prepared = prepare_each(image, rois, self._plan, outside_is_read=self._reads_neighbors)
             # One array stands for one grid: filters then run once for all regions.
             if prepared and all(pair.array is prepared[0].array for pair in prepared):
                 return self._described(prepared)
             return [self._described([pair])[0] for pair in prepared]
 
-    def general_info(self, image: sitk.Image, roi: sitk.Image) -> dict[str, Any]:
+    def general_info(self, image: Image, roi: Image) -> dict[str, Any]:
         """Return pyradiomics' ``diagnostics_`` entries: versions, settings, image and mask at each step."""
-        return general_info(image, roi, prepare(image, roi, self._plan), self.settings)
+        prepared = prepare(image, roi, self._plan)
+        return diagnostics.general_info(as_simple(image), as_simple(roi), prepared, self.settings)
 
     def _described(self, prepared: Sequence[Prepared]) -> list[dict[str, float]]:
         """Return the features of regions that share the first one's image."""
@@ -176,8 +189,8 @@ class Engine:
             "engine": f"radiofuse {ENGINE_VERSION}" + (f", IBSI {IBSI_VERSION}" if self._plan.ibsi else ""),
             "SimpleITK": sitk.Version_VersionString(),
             "numpy": np.__version__,
-            "scipy": version("scipy"),
-            "PyWavelets": version("PyWavelets"),
+            "scipy": metadata.version("scipy"),
+            "PyWavelets": metadata.version("PyWavelets"),
         }
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.placed import PlacedVoxels, placed
+from radiofuse.names import on_first_use
 from radiofuse.radiomics.parameters import Preprocessing
 from radiofuse.radiomics.region import Region
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from radiofuse.imaging.placed import Image
+else:
+    sitk = on_first_use("SimpleITK")
 
 ITK_TOLERANCE = 1e-6  # of the first spacing for places in mm, absolute for direction cosines
 EDGE_TOLERANCE_VOX = 1e-3  # how far a region may reach over the image's edge: rounding of the geometry
@@ -97,19 +107,19 @@ def _lost(spacing: np.ndarray) -> ImageError:
     )
 
 
-def channel(roi: sitk.Image, steps: Preprocessing) -> sitk.Image:
+def channel(roi: Image, steps: Preprocessing) -> PlacedVoxels:
     """Return the channel of a vector mask that the settings name; a plain mask as it is."""
     n_channels, channel = roi.GetNumberOfComponentsPerPixel(), steps.label_channel
     if n_channels == 1:
-        return roi
+        return placed(roi)
     if channel >= n_channels:
         raise ImageError(
             "label_not_found", f"The mask has {n_channels} channels and label_channel asks for number {channel} from 0."
         )
-    return sitk.VectorIndexSelectionCast(roi, channel)
+    return placed(sitk.VectorIndexSelectionCast(roi, channel))
 
 
-def on_grid_of(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tuple[sitk.Image, bool]:
+def on_grid_of(image: PlacedVoxels, roi: PlacedVoxels, steps: Preprocessing) -> tuple[PlacedVoxels, bool]:
     """Return the mask on the image's grid, and whether it had to be carried there."""
     if _shares_grid(image, roi, steps.geometry_tolerance or ITK_TOLERANCE):
         return roi, False
@@ -119,12 +129,19 @@ def on_grid_of(image: sitk.Image, roi: sitk.Image, steps: Preprocessing) -> tupl
             f"Image and mask lie on different grids ({_place(image)} and {_place(roi)}). Raise geometryTolerance if "
             "they differ by rounding, or set correctMask to carry the mask to the image's grid.",
         )
-    _check_inside(image, roi, box_xyz(roi))
-    return _nearest_on(image, roi), True
+    _check_inside(image.image, roi.image, box_xyz(roi.image))
+    return placed(_nearest_on(image.image, roi.image)), True
 
 
-def _shares_grid(image: sitk.Image, roi: sitk.Image, tolerance: float) -> bool:
+def _shares_grid(image: Image, roi: Image, tolerance: float) -> bool:
     """Return whether ITK's filters would take both images together."""
+    if (image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection()) == (
+        roi.GetSize(),
+        roi.GetSpacing(),
+        roi.GetOrigin(),
+        roi.GetDirection(),
+    ):
+        return True
     tolerance_mm = tolerance * image.GetSpacing()[0]
     return (
         image.GetSize() == roi.GetSize()
@@ -179,14 +196,12 @@ def cut_images(image: sitk.Image, roi: sitk.Image, box: np.ndarray, pad: int) ->
     return image[around], roi[around]
 
 
-def as_image(voxels: np.ndarray, grid: sitk.Image) -> sitk.Image:
+def as_image(voxels: np.ndarray, grid: PlacedVoxels) -> sitk.Image:
     """Return voxels as an image that lies where ``grid`` does."""
-    image = sitk.GetImageFromArray(voxels)
-    image.CopyInformation(grid)
-    return image
+    return PlacedVoxels(voxels, grid.spacing_mm, grid.origin, grid.direction).image
 
 
-def _place(image: sitk.Image) -> str:
+def _place(image: Image) -> str:
     return (
         f"{joined(image.GetSize())} voxels of {joined(image.GetSpacing())} mm from {joined(image.GetOrigin(), ', ')} "
         f"mm along {joined(image.GetDirection(), ' ')}"

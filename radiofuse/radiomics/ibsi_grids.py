@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.placed import placed
+from radiofuse.names import on_first_use
 from radiofuse.radiomics.grids import as_image, check_splines, interpolator, joined
 from radiofuse.radiomics.parameters import Preprocessing
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+else:
+    sitk = on_first_use("SimpleITK")
 
 ROUNDING = 1e-6  # voxels, and shares of a voxel: a sum of spacings or a share of one half may miss it by rounding
 
@@ -53,7 +60,9 @@ def interpolated_image(image: sitk.Image, steps: Preprocessing) -> sitk.Image:
     """
     check_splines(image, steps)
     on_grid = _on_centered_grid(image, steps, interpolator(steps.interpolator))
-    return as_image(np.rint(sitk.GetArrayViewFromImage(on_grid)), on_grid) if steps.round_intensities else on_grid
+    return (
+        as_image(np.rint(sitk.GetArrayViewFromImage(on_grid)), placed(on_grid)) if steps.round_intensities else on_grid
+    )
 
 
 def interpolated_mask(roi: sitk.Image, steps: Preprocessing) -> sitk.Image:
@@ -72,7 +81,7 @@ def interpolated_mask(roi: sitk.Image, steps: Preprocessing) -> sitk.Image:
             f"The region covers {steps.mask_threshold:g} of no voxel at a spacing of {joined(share.GetSpacing())} mm. "
             "Choose a finer resampledPixelSpacing, or lower mask_threshold.",
         )
-    return as_image(inside.astype(np.uint8), share)
+    return as_image(inside.astype(np.uint8), placed(share))
 
 
 def _on_centered_grid(image: sitk.Image, steps: Preprocessing, by: int) -> sitk.Image:

@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from radiofuse.radiomics import ibsi2_images
-from radiofuse.radiomics.filters import gradient, laplacian_of_gaussian, lbp2d, lbp3d, pointwise, wavelet
+from radiofuse.names import on_first_use
+from radiofuse.radiomics.filters import laplacian_of_gaussian, pointwise
 from radiofuse.radiomics.ibsi2_rules import IBSI2
 from radiofuse.radiomics.parameters import ImageType
 from radiofuse.radiomics.region import Region
+
+# What the image types need that are asked for: transforms and wavelets of other libraries take a while to import.
+ibsi2_images = on_first_use("radiofuse.radiomics.ibsi2_images")
+gradient, lbp2d, lbp3d, wavelet = (
+    on_first_use(f"radiofuse.radiomics.filters.{name}") for name in ("gradient", "lbp2d", "lbp3d", "wavelet")
+)
 
 POINTWISE = {"Square": "square", "SquareRoot": "squareroot", "Logarithm": "logarithm", "Exponential": "exponential"}
 Box = tuple[slice, slice, slice]

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.placed import Box, as_simple, moments, placed
+from radiofuse.names import on_first_use
 from radiofuse.radiomics.parameters import Preprocessing
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from radiofuse.imaging.placed import Image
+else:
+    sitk = on_first_use("SimpleITK")
 
 EXACT = 2.0**53  # float64 holds every whole number up to here
 CONSTANT_BELOW = 1e-7  # of the mean: what rounding leaves of the standard deviation of a constant image
 
 
-def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
+def normalized(image: Image, steps: Preprocessing, *, within: Box | None = None) -> np.ndarray:
     """Return (x - mean) / standard deviation of all voxels, clipped and scaled as asked for.
 
     Parameters
     ----------
-    image : SimpleITK.Image
+    image : SimpleITK.Image or PlacedVoxels
     steps : Preprocessing
+    within : tuple of slice, optional
+        Where the result is computed, by the mean and standard deviation of the whole image; elsewhere it is 0.
 
     Returns
     -------
@@ -33,14 +44,16 @@ def normalized(image: sitk.Image, steps: Preprocessing) -> np.ndarray:
     ImageError
         ``degenerate_intensity`` if all voxels are equal.
     """
-    voxels = sitk.GetArrayViewFromImage(image)
-    mean, deviation = _exact_moments(voxels) or _itk_moments(image)
+    voxels = placed(image).array
+    mean, deviation = _exact_moments(voxels) or _itk_moments(as_simple(image))
     if not deviation > CONSTANT_BELOW * abs(mean):
         raise ImageError(
             "degenerate_intensity", f"All voxels of the image are {mean:g}: it cannot be normalized. Check the file."
         )
-    scores = np.empty(voxels.shape)
-    for plane, score in zip(voxels, scores, strict=True):  # plane by plane all steps stay in the cache
+    # Memory that nobody writes to costs nothing, whether it is 0 or not.
+    scores = np.empty(voxels.shape) if within is None else np.zeros(voxels.shape)
+    box = within or (slice(None),) * 3
+    for plane, score in zip(voxels[box], scores[box], strict=True):  # plane by plane all steps stay in the cache
         np.add(plane, -mean, out=score, dtype=np.float64)
         score *= 1 / deviation
         if steps.remove_outliers is not None:
@@ -63,15 +76,8 @@ def _exact_moments(voxels: np.ndarray) -> tuple[float, float] | None:
     Scanners write whole numbers. Their sums are exact in float64 below 2^53, hence the same in any order, and ITK's
     compensated sums, which follow one another six times slower, are not needed.
     """
-    total = squares = 0.0
-    plane = np.empty(voxels.shape[1:])
-    for stored in voxels:
-        plane[...] = stored
-        if stored.dtype.kind == "f" and not np.array_equal(np.rint(plane), plane):
-            return None
-        total += plane.sum()
-        squares += np.square(plane, out=plane).sum()
-    if not squares < EXACT:
+    are_whole, total, squares = moments(voxels)
+    if not are_whole or not squares < EXACT:
         return None
     n_voxels = voxels.size
     spread = max(squares - total * total / n_voxels, 0.0)  # rounding takes a constant image's below 0

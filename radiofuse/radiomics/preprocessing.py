@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.placed import PlacedVoxels, as_simple, placed
+from radiofuse.names import on_first_use
 from radiofuse.radiomics.grids import as_image, channel, cut_images, joined, on_grid_of, resampled
 from radiofuse.radiomics.ibsi_grids import interpolated_image, interpolated_mask
 from radiofuse.radiomics.normalization import normalized
 from radiofuse.radiomics.parameters import Plan, Preprocessing
 from radiofuse.radiomics.region import Region
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from radiofuse.imaging.placed import Image
+else:
+    sitk = on_first_use("SimpleITK")
 
 SMALLEST_REGION = 2  # voxels, below which pyradiomics describes nothing
 
@@ -32,11 +41,11 @@ class Prepared:
         The voxels whose intensities and textures are described.
     shape_region : Region
         The voxels whose shape is described: without resegmentation the same.
-    grid : SimpleITK.Image
+    grid : PlacedVoxels
         An image on the grid of ``array``. Its voxels need not be those of ``array``; where they are, it owns them.
     corrected, resampled, resegmented : bool
         What was done to the mask.
-    roi : SimpleITK.Image
+    roi : PlacedVoxels
         The mask on ``grid`` before resegmentation.
     """
 
@@ -44,23 +53,23 @@ class Prepared:
     spacing_mm: tuple[float, float, float]
     region: Region
     shape_region: Region
-    grid: sitk.Image = field(repr=False)
-    roi: sitk.Image = field(repr=False)
+    grid: PlacedVoxels = field(repr=False)
+    roi: PlacedVoxels = field(repr=False)
     corrected: bool = False
     resampled: bool = False
     resegmented: bool = False
 
 
-def prepare(image: sitk.Image, roi: sitk.Image, plan: Plan) -> Prepared:
+def prepare(image: Image, roi: Image, plan: Plan) -> Prepared:
     """Return image and region as features read them.
 
     In pyradiomics' order: normalize, resample (or cut to the region's surroundings), check, resegment, check.
 
     Parameters
     ----------
-    image : SimpleITK.Image
+    image : SimpleITK.Image or PlacedVoxels
         3-D, one finite number per voxel.
-    roi : SimpleITK.Image
+    roi : SimpleITK.Image or PlacedVoxels
         Not 0 in the region. A vector image holds one region per component: ``label_channel`` chooses.
     plan : Plan
         Of which ``preprocessing`` is read, and ``ibsi``.
@@ -93,45 +102,55 @@ def prepare(image: sitk.Image, roi: sitk.Image, plan: Plan) -> Prepared:
     return prepare_each(image, [roi], plan)[0]
 
 
-def prepare_each(image: sitk.Image, rois: Sequence[sitk.Image], plan: Plan) -> list[Prepared]:
+def prepare_each(image: Image, rois: Sequence[Image], plan: Plan, *, outside_is_read: bool = True) -> list[Prepared]:
     """Return several regions of one image as `prepare` would one by one; the image is normalized once.
 
-    Without resampling and ``pre_crop`` all of them share one array.
+    Without resampling and ``pre_crop`` all of them share one array. Where nothing reads what lies outside the regions'
+    boxes (``outside_is_read``), an image that is normalized holds 0 there: of the whole image the mean and the standard
+    deviation are needed alone.
     """
+    steps, volume = plan.preprocessing, placed(image)
+    if steps.resampled_spacing_mm is not None:
+        return [_finished(pair, plan) for pair in _resampled(volume, rois, plan)]
+    pairs = [_of(volume, *on_grid_of(volume, channel(roi, steps), steps), array=volume.array) for roi in rois]
+    if steps.normalize:
+        around = None if outside_is_read or not pairs else Region.around([pair.region for pair in pairs]).box
+        scores = normalized(volume, steps, within=around)
+        pairs = [replace(pair, array=scores) for pair in pairs]
+    return [_finished(pair, plan) for pair in pairs]
+
+
+def _resampled(volume: PlacedVoxels, rois: Sequence[Image], plan: Plan) -> list[Prepared]:
     steps = plan.preprocessing
-    # A view where nothing changes: the image is not copied, and owns the voxels.
-    voxels = normalized(image, steps) if steps.normalize else sitk.GetArrayViewFromImage(image)
-    if steps.resampled_spacing_mm is not None and plan.ibsi:
-        placed = _interpolated(as_image(voxels, image) if steps.normalize else image, rois, steps)
-    elif steps.resampled_spacing_mm is not None:
-        source = as_image(voxels, image) if steps.normalize else image
-        placed = [_of(*resampled(source, channel(roi, steps), steps), resampled=True) for roi in rois]
-    else:
-        placed = [_of(image, *on_grid_of(image, channel(roi, steps), steps), array=voxels) for roi in rois]
-    return [_finished(pair, plan) for pair in placed]
+    source = as_image(normalized(volume, steps), volume) if steps.normalize else volume.image
+    masks = [as_simple(roi) for roi in rois]
+    if plan.ibsi:
+        return _interpolated(source, masks, steps)
+    each = (resampled(source, as_simple(channel(roi, steps)), steps) for roi in masks)
+    return [_of(placed(grid), placed(roi), resampled=True) for grid, roi in each]
 
 
 def _interpolated(image: sitk.Image, rois: Sequence[sitk.Image], steps: Preprocessing) -> list[Prepared]:
     """Return image and regions on IBSI's grid; the image is interpolated once, whole, and shared."""
-    on_image = [on_grid_of(image, channel(roi, steps), steps) for roi in rois]
-    grid = interpolated_image(image, steps)
-    voxels = sitk.GetArrayViewFromImage(grid)
+    on_image = [on_grid_of(placed(image), channel(roi, steps), steps) for roi in rois]
+    grid = placed(interpolated_image(image, steps))
     return [
-        _of(grid, interpolated_mask(roi, steps), corrected, array=voxels, resampled=True) for roi, corrected in on_image
+        _of(grid, placed(interpolated_mask(roi.image, steps)), corrected, array=grid.array, resampled=True)
+        for roi, corrected in on_image
     ]
 
 
 def _of(
-    grid: sitk.Image,
-    roi: sitk.Image,
+    grid: PlacedVoxels,
+    roi: PlacedVoxels,
     corrected: bool = False,
     *,
     array: np.ndarray | None = None,
     resampled: bool = False,
 ) -> Prepared:
     spacing_mm = grid.GetSpacing()[::-1]
-    region = Region.of(sitk.GetArrayViewFromImage(roi), spacing_mm)
-    voxels = sitk.GetArrayViewFromImage(grid) if array is None else array
+    region = Region.of(roi.array, spacing_mm, box=roi.region_box)
+    voxels = grid.array if array is None else array
     return Prepared(voxels, spacing_mm, region, region, grid, roi, corrected, resampled)
 
 
@@ -192,7 +211,8 @@ def check_size(region: Region, steps: Preprocessing) -> None:
 def _cut(prepared: Prepared, pad: int) -> Prepared:
     """Return the surroundings of the region only: filters then see no more of the image."""
     region = prepared.region
-    grid, roi = cut_images(prepared.grid, prepared.roi, np.array([region.start[::-1], region.shape[::-1]]), pad)
+    box = np.array([region.start[::-1], region.shape[::-1]])
+    grid, roi = (placed(cut) for cut in cut_images(prepared.grid.image, prepared.roi.image, box, pad))
     around = tuple(
         slice(max(side.start - pad, 0), min(side.stop + pad, size))
         for side, size in zip(region.box, region.volume_shape, strict=True)

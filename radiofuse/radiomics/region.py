@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiofuse.errors import ImageError
+from radiofuse.imaging.placed import Box, labels_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +34,19 @@ class Region:
     spacing_mm: tuple[float, float, float]
 
     @classmethod
-    def of(cls, volume_mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> Region:
-        """Return the region of the voxels that are not 0 in a mask of the whole volume.
+    def of(cls, volume_mask: np.ndarray, spacing_mm: tuple[float, float, float], *, box: Box | None = None) -> Region:
+        """Return the region of the voxels that are not 0 in a mask of the whole volume; ``box`` is theirs, if known.
 
         Examples
         --------
         >>> Region.of(np.pad(np.ones((2, 3, 4)), 5), (1.0, 1.0, 1.0)).box
         (slice(5, 7, None), slice(5, 8, None), slice(5, 9, None))
         """
-        in_slice = volume_mask.reshape(len(volume_mask), -1).any(axis=1)
-        if not in_slice.any():
-            raise ImageError("empty_roi", "The region of interest has no voxel. Draw it, or empty the image cell.")
-        z = _extent(in_slice)
-        # Rows and columns are looked for in the region's slices alone: each voxel is read about once.
-        plane = np.logical_or.reduce(volume_mask[z], axis=0)
-        box = (z, _extent(plane.any(axis=1)), _extent(plane.any(axis=0)))
+        if box is None:
+            labels = labels_in(volume_mask)
+            if not labels.n_set:
+                raise ImageError("empty_roi", "The region of interest has no voxel. Draw it, or empty the image cell.")
+            box = labels.box
         mask = np.ascontiguousarray(volume_mask[box] != 0).view(np.uint8)
         return cls(mask, tuple(side.start for side in box), volume_mask.shape, tuple(map(float, spacing_mm)))
 
@@ -89,8 +88,3 @@ class Region:
     def n_voxels(self) -> int:
         """Number of voxels in the region."""
         return int(np.count_nonzero(self.mask))
-
-
-def _extent(hit: np.ndarray) -> slice:
-    hits = np.flatnonzero(hit)
-    return slice(int(hits[0]), int(hits[-1]) + 1)

@@ -10,9 +10,10 @@ from importlib import import_module
 from numbers import Integral, Real
 from typing import Any
 
-import pywt
-
+from radiofuse.names import on_first_use
 from radiofuse.radiomics.ibsi_names import IBSI_CLASSES, ibsi_features
+
+pywt = on_first_use("pywt")
 
 IMAGE_TYPES = (
     "Original",

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from radiofuse.errors import RequestError
-from radiofuse.radiomics.parameter_files import read_parameters
+from radiofuse.names import on_first_use
 from radiofuse.radiomics.setting_checks import OWN_KEYS, OWN_PART, PARTS, problems_of
+
+parameter_files = on_first_use("radiofuse.radiomics.parameter_files")  # a preset needs no YAML
 
 # The 22 GLCM features of pyradiomics' exampleMR_3mm.yaml: all active ones but SumAverage
 # (twice JointAverage) and MCC (newer than the published feature set).
@@ -172,7 +174,7 @@ def read_settings(source: str | Path | Mapping[str, Any] | Settings) -> Settings
         raise RequestError(
             f"There is no radiomics preset or file {str(source)!r}. Choose from {presets}, or pass a file."
         )
-    return _checked(path.stem.lower(), read_parameters(path))
+    return _checked(path.stem.lower(), parameter_files.read_parameters(path))
 
 
 def _checked(name: str, mapping: Any) -> Settings:

@@ -111,7 +111,7 @@ def test_the_same_spacing_leaves_image_and_mask_as_they_are():
     for by in ("sitkNearestNeighbor", "sitkLinear", "sitkBSpline"):
         same = prepared(volume(voxels), volume(inside), spacing=[1, 1, 1], by=by)
         np.testing.assert_allclose(same.array, voxels, atol=1e-9)
-        np.testing.assert_array_equal(sitk.GetArrayViewFromImage(same.roi), inside)
+        np.testing.assert_array_equal(same.roi.array, inside)
 
 
 def test_outliers_are_those_of_what_the_range_leaves():
