@@ -25,7 +25,6 @@ Task = TypeVar("Task")
 WORKER_DIED: Any = object()
 CONNECT_S = 20
 WORKERS_S = 60  # for a first worker; a queue of jobs may take hours, and is waited for in the script that starts it
-WITHOUT_WORKERS_S = 300  # in the middle of the work, where some machine may start again
 # of a task that raises what is no error of ours: a network folder that is away for a moment, or too little memory
 RETRIES = 2
 TASKS_PER_THREAD = 2  # one that runs and one that waits, so that no worker idles while results travel

@@ -113,10 +113,14 @@ def read_elsewhere() -> None:
     Path("/nowhere/at/all").read_bytes()
 
 
+def test_what_a_call_warns_of_is_warned_of_here(address):
+    with on_cluster(address, n_jobs=1), pytest.warns(UserWarning, match="of a worker"):
+        assert results_in_order([delayed(warn_and_return)(1)], ["one"], n_jobs=2) == [1]
+
+
+@pytest.mark.thorough
 def test_a_call_that_kills_every_worker_is_named_when_the_others_are_done(address):
     calls = [delayed(warn_and_return)(1), delayed(kill_this_worker)()]
-    with on_cluster(address, n_jobs=1), pytest.warns(UserWarning, match="of a worker"):
-        assert results_in_order(calls[:1], ["one"], n_jobs=2) == [1]
     with (
         on_cluster(address, n_jobs=1),
         pytest.warns(UserWarning, match="of a worker"),
