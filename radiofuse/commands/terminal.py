@@ -247,3 +247,9 @@ def _configure_logging() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("radiofuse").setLevel(logging.INFO)
     logging.getLogger().setLevel(logging.WARNING)
+    # it would write a traceback about a scheduler that is gone, which an error of ours tells in a sentence
+    logging.getLogger("distributed.client").addFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
