@@ -197,7 +197,7 @@ def _read(path: Path) -> Volume:
     with open_file(path) as file:
         source = HashedFile(path.name, file)
         header, voxels = _read_voxels(source, os.fstat(file.fileno()).st_size)
-    volume = _placed(path, voxels)
+    volume = PlacedVoxels(voxels, *header.place) if header.place else _placed(path, voxels)
     choice = header.orientations
     notes = () if choice is None else (choice.sentence(path.name, affine_ras(volume)),)
     return Volume(volume, source.sha256(), header.notes + notes)

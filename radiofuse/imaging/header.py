@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,13 +38,21 @@ class TwoOrientations:
         )
 
 
+class Place(NamedTuple):
+    """Where a volume lies, as SimpleITK has it: spacing and origin along x, y, z in mm, and the axes' cosines."""
+
+    spacing_mm: tuple[float, float, float]
+    origin: tuple[float, float, float]
+    direction: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Header:
     """Where and how the voxels lie in a file.
 
     ``shape`` is (x, y, z); ``dtype`` carries the byte order; ``offset`` counts bytes, before
     unpacking if ``packed`` says that the voxels alone are compressed; ``slope`` and
-    ``intercept`` turn stored numbers into intensities.
+    ``intercept`` turn stored numbers into intensities; ``place`` is None where ITK is to say it.
     """
 
     shape: tuple[int, int, int]
@@ -54,6 +63,7 @@ class Header:
     intercept: float = 0.0
     notes: tuple[str, ...] = ()
     orientations: TwoOrientations | None = None
+    place: Place | None = None
 
     @property
     def n_bytes(self) -> int:

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from radiofuse.errors import ImageError
-from radiofuse.imaging.header import Header, TwoOrientations, detached, in_words, invalid, not_3d, not_scalar, one_slice
+from radiofuse.imaging.header import (
+    Header,
+    Place,
+    TwoOrientations,
+    detached,
+    in_words,
+    invalid,
+    not_3d,
+    not_scalar,
+    one_slice,
+)
 
 Fields = dict[str, Any]
 
@@ -17,6 +27,7 @@ NIFTI2_HEADER_BYTES = 540
 FIRST_VOXEL_BYTE = 352  # header and the four bytes that announce extensions
 _FIELDS = {  # what is read of the header: its type, how many, and at which byte (nifti1.h of the standard)
     "dim": ("i2", 8, 40),
+    "intent_code": ("i2", 1, 68),
     "datatype": ("i2", 1, 70),
     "bitpix": ("i2", 1, 72),
     "pixdim": ("f4", 8, 76),
@@ -37,6 +48,13 @@ SPACING_TOLERANCE = 1e-3  # relative; larger than float32 noise in a stored affi
 SHEAR_TOLERANCE = 1e-3  # cosine between two axes
 AGREEMENT_VOX = 0.01  # of a voxel, at the worst corner: programs write the two with other rounding
 QUATERNION_ROUNDING = 3 * float(np.finfo(np.float32).eps)  # of 1 - b2 - c2 - d2: at a half turn it is 0 but for that
+MILLIMETERS = (2, 0)  # codes of the standard: mm, and no unit, which is read as mm
+HALF_TURNS = {  # the quaternion's b, c, d but for their signs: which axes are turned round
+    (0.0, 0.0, 0.0): (1.0, 1.0, 1.0),
+    (1.0, 0.0, 0.0): (1.0, -1.0, -1.0),
+    (0.0, 1.0, 0.0): (-1.0, 1.0, -1.0),
+    (0.0, 0.0, 1.0): (-1.0, -1.0, 1.0),
+}
 SPACES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI", 5: "template"}  # xform codes of the standard
 
 
@@ -68,6 +86,7 @@ def nifti_header(name: str, head: bytes) -> Header:
         intercept=intercept,
         notes=notes + more,
         orientations=orientations,
+        place=_plain_place(header),
     )
 
 
@@ -171,6 +190,41 @@ def _affines(name: str, header: Fields) -> tuple[np.ndarray | None, np.ndarray |
     if not all(np.isfinite(affine).all() for affine in given):
         raise invalid(name, "holds NaN in its orientation")
     return qform, sform
+
+
+def _plain_place(header: Fields) -> Place | None:
+    """Return the place of a 3-D file in mm whose axes run along those of the room, which leaves no room for readers.
+
+    None of any other file: ITK, whose reading counts, is asked then. Most files are plain, and opening one by ITK takes
+    longer than the features of a small region.
+    """
+    is_plain = header["dim"][0] == 3 and header["xyzt_units"] & 7 in MILLIMETERS and not header["intent_code"]
+    if not is_plain or min(header["qform_code"], header["sform_code"]) < 0:
+        return None
+    told = [_signs_of_quaternion(header), header["qoffset"].tolist()] if header["qform_code"] else []
+    also = [_signs_of_rows(header), header["srow"][3::4].tolist()] if header["sform_code"] else told
+    signs, origin = told or also or (None, None)
+    if signs is None or origin is None or (told or also) != also:
+        return None
+    (x, y, z), (right, front, up) = signs, origin
+    spacing_x, spacing_y, spacing_z = header["pixdim"][1:4].tolist()
+    axes = (-x, 0.0, 0.0, 0.0, -y, 0.0, 0.0, 0.0, z)
+    return Place((spacing_x, spacing_y, spacing_z), (-right, -front, up), axes)
+
+
+def _signs_of_quaternion(header: Fields) -> list[float] | None:
+    """Return along which of the room's axes the file's run, 1 or -1 each; None where they are oblique."""
+    b, c, d = np.abs(header["quatern"]).tolist()
+    turned = HALF_TURNS.get((b, c, d))
+    return None if turned is None else [turned[0], turned[1], turned[2] * float(header["pixdim"][0])]
+
+
+def _signs_of_rows(header: Fields) -> list[float] | None:
+    """Return the same of the rows of the sform; None too where its voxel size is not the header's to the last bit."""
+    rows = header["srow"].reshape(3, 4)[:, :3]
+    sizes = np.diag(rows)
+    is_diagonal = np.array_equal(rows, np.diag(sizes)) and np.array_equal(np.abs(sizes), header["pixdim"][1:4])
+    return np.sign(sizes).tolist() if is_diagonal else None
 
 
 def _qform(name: str, header: Fields) -> np.ndarray:
