@@ -184,17 +184,18 @@ def feature_maps(
     source = Source(prepared.array, map_box(prepared, plan), kept_subbands)
     for image_type in plan.image_types:
         for image_name, values in filtered(source, image_type):
-            maps = voxel_maps(
-                values,
-                prepared.region,
-                plan.classes,
-                setting=image_type.texture,
-                kernel_radius=windows.kernel_radius,
-                masked=windows.masked,
-                init_value=windows.init_value,
-                image_type=image_name,
-            )
-            yield from ((f"{image_name}_{feature}", voxels) for feature, voxels in maps.items())
+            for feature_class, names in plan.classes.items():  # so that maps of one at a time are in memory
+                maps = voxel_maps(
+                    values,
+                    prepared.region,
+                    {feature_class: names},
+                    setting=image_type.texture,
+                    kernel_radius=windows.kernel_radius,
+                    masked=windows.masked,
+                    init_value=windows.init_value,
+                    image_type=image_name,
+                )
+                yield from ((f"{image_name}_{feature}", voxels) for feature, voxels in maps.items())
 
 
 def map_box(prepared: Prepared, plan: Plan) -> Region:
