@@ -8,12 +8,14 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from radiofuse.commands.predict import app
+from tests.serve.running import options_of
 
 
 def predicted(bundle: Path, folder: Path, place: Path, *options: str) -> dict:
     """Return the answer of ``predict`` for a patient's folder."""
     out = place / "answer.json"
-    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(place / "store"), *options]
+    words = [str(bundle), "--patient", str(folder), "--out", str(out), "--store", str(place / "store")]
+    words += [*options_of(bundle), *options]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     return json.loads(out.read_text())

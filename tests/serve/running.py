@@ -12,6 +12,15 @@ from pathlib import Path
 from tests.processes import LIMIT_S, heed_interrupts
 from tests.serve.client import Client
 
+KEY, SIGNERS = "key", "anna.signers"  # beside the output folder of the run
+
+
+def options_of(bundle: Path) -> list[str]:
+    """Return the options without which the bundle of the tests is refused, or does not know its training patients."""
+    signers = bundle.parent / SIGNERS
+    signed = ["--signed-by", str(signers)] if signers.exists() else []
+    return ["--trust", "joblib", "--key", str(bundle.parent / KEY), *signed]
+
 
 @dataclass
 class Running:
@@ -36,7 +45,10 @@ def running(bundle: Path, results: Path, *options: str) -> Iterator[Running]:
 
     It is started in the bundle's folder, which is ".", so that no text may be taken for a path that is none.
     """
-    words = ["serve", ".", "--results", str(results), "--port", "0", *options]
+    own = options_of(bundle)
+    if "--pseudonymize" in options:  # which compares under a key of its own
+        own = own[:2] + own[4:]
+    words = ["serve", ".", "--results", str(results), "--port", "0", *own, *options]
     with (results.parent / "said").open("ab") as said_to:
         process = subprocess.Popen(
             [sys.executable, "-m", "radiofuse", *words],

@@ -30,7 +30,7 @@ HOSTILE = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40)), max_size=8))
 def test_every_file_gets_a_path_of_its_own_that_stays_in_the_folder(given_names):
     names = OwnNames()

@@ -108,6 +108,15 @@ def test_what_dies_costs_itself_alone_and_a_restart_loses_no_result(tiny_bundle,
     assert "Ended. Every upload is removed." in (tmp_path / "said").read_text()
 
 
+@pytest.mark.thorough
+def test_two_workers_are_two_processes(tiny_bundle, patient, tmp_path):
+    with running(tiny_bundle, tmp_path / "results", "--workers", "2") as server:
+        client = server.client()
+        jobs = [client.started(files_of(patient)) for _ in range(2)]
+        assert [client.ended(job)["state"] for job in jobs] == ["done", "done"]
+        assert len(computing(server)) == 3  # and one that looks at images
+
+
 def naming(results: Path, name: str) -> list[str]:
     """Return the files of finished results that hold a name."""
     return sorted(path.name for path in results.glob("*/*") if path.is_file() and name in path.read_text())

@@ -122,9 +122,8 @@ def test_a_stop_before_the_process_is_there_is_heeded_and_the_next_task_gets_a_f
     with pytest.raises(WorkerError):
         worker.run(job_of(tmp_path).task, print, lambda: False)
     worker.kill()  # as of a stop that comes now: the next task must not meet the process that dies
-    (tmp_path / "files").mkdir()
-    with pytest.raises(RequestError, match="No image is among the 0 files"):
-        worker.run(job_of(tmp_path).task, lambda *_: None)
+    with pytest.raises(RequestError, match="No task is called 'SimpleNamespace'"):  # which loads no library
+        worker.run(SimpleNamespace(folder=tmp_path), lambda *_: None)
     assert worker.end() == -9
 
 

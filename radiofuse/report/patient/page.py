@@ -101,7 +101,13 @@ def _shown(pictures: Viewing | None, names: Mapping[str, str]) -> dict[str, Any]
     if pictures is None:
         return {"pictures": None}
     regions = [
-        {"key": key, "name": names.get(key, key), "line": line, "is_on": group == 0 or not pictures.regions}
+        {
+            "key": key,
+            "name": names.get(key, key),
+            "line": line,
+            "is_on": group == 0 or not pictures.regions,
+            "by_network": group > 0,
+        }
         for group, own in enumerate(region_groups(pictures))
         for key, line in zip(own, cycle(LINES), strict=False)
     ]
