@@ -98,9 +98,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--store", default="feature_store")
     parser.add_argument("--permutations", type=int, default=200)
+    parser.add_argument("--folder", type=Path, help="kept; a run of this machine that lies in it is not repeated")
     asked = parser.parse_args()
     with TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = asked.folder or Path(name)
+        folder.mkdir(exist_ok=True)
         text = RECIPE.read_text().replace(COMBINERS, 'combine = ["mean"]')
         (folder / "idh.toml").write_text(text + f"permutations = {asked.permutations}\n")
         compute(folder, asked.store, asked.permutations)
@@ -108,8 +110,9 @@ def main() -> None:
 
 def compute(folder: Path, store: str, n_permutations: int) -> None:
     recipe, here, there = folder / "idh.toml", folder / "here", folder / "there"
-    local = command(recipe, here, store)
-    assert local.wait() == 0, local.stdout.read()
+    if not (here / "bundle").is_dir():
+        told, _ = (local := command(recipe, here, store)).communicate()
+        assert local.returncode == 0, told
     first = Local(folder)
     running = command(recipe, there, store, "--dask", first.address)
     wait_for(first, 8, running)

@@ -18,11 +18,13 @@ from sklearn.pipeline import make_pipeline
 from radiofuse.errors import RequestError
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.labels_in_folds import permuted_in_folds
+from radiofuse.evaluate.optimism import optimism_corrected
 from radiofuse.evaluate.permutation import permutation_test
 from radiofuse.evaluate.permuted_scores import permutation_test_auc
 from radiofuse.fuse import LateFusion
 from radiofuse.patients import site_splits
 from radiofuse.statistics import score_predictions
+from radiofuse.work.kept import Kept, digest_of
 
 
 @pytest.mark.parametrize("alternative", ["greater", "two-sided"])
@@ -190,3 +192,25 @@ def test_labels_that_leave_a_rare_modality_with_one_class_are_drawn_again():
     options = {"answer": "mean", "cv": 2, "random_state": 0}
     found = permutation_test(fusion, X, y, n_permutations=20, **options)
     assert np.isfinite(found.permuted).all() and len(set(found.permuted)) > 10
+
+
+class NeverFitted(LogisticRegression):
+    """A model for which nothing may be left to do."""
+
+    def fit(self, X, y):
+        raise AssertionError("what was finished is fitted again")
+
+
+def test_what_is_kept_of_permutations_and_refits_is_not_fitted_again(tmp_path):
+    X, y = make_classification(30, random_state=0)
+    told: list[tuple[int, int]] = []
+    found = []
+    for model in (LogisticRegression(), NeverFitted()):
+        kept = [Kept(tmp_path / "unfinished", digest_of(name)) for name in ("permutations", "refits")]
+        test = permutation_test(model, X, y, n_permutations=3, cv=2, random_state=0, kept=kept[0])
+        found.append((test.value, *test.permuted))
+    assert found[0] == found[1]
+    options = {"n_resamples": 4, "random_state": 0, "kept": kept[1]}
+    optimism_corrected(LogisticRegression(), X, y, **options, on_done=lambda *so_far: told.append(so_far))
+    assert told[-1] == (4, 4)
+    assert len(Kept(tmp_path / "unfinished", digest_of("refits")).results) == 4

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radiofuse.work import kept as kept_module
 from radiofuse.work.kept import Kept, decode, digest_of, encode
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -69,7 +70,7 @@ def test_a_digest_knows_values_types_and_names_apart():
     assert digest_of(TABLE) == digest_of(TABLE.copy())
 
 
-def test_damage_counts_as_absence(tmp_path):
+def test_damage_counts_as_absence_and_is_named(tmp_path, caplog):
     folder, key = tmp_path / "unfinished", digest_of(1)
     for name in ("a", "b"):
         kept = Kept(folder, key)
@@ -78,8 +79,18 @@ def test_damage_counts_as_absence(tmp_path):
     first, second = sorted((folder / key).iterdir())
     first.write_bytes(first.read_bytes().replace(b": 1", b": 2"))
     assert len(Kept(folder, key).results) == 1
+    assert f"{first} is damaged. What was kept in it is computed again." in caplog.text
     second.write_bytes(second.read_bytes()[:-3])
     assert Kept(folder, key).results == {}
+
+
+def test_what_nothing_follows_is_written_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_module, "WRITE_EVERY_S", 0.01)
+    kept = Kept(tmp_path / "unfinished", digest_of(1))
+    kept._written += 1000  # as if something had been written just now
+    kept.add("a", 1)
+    kept._later.join(60)
+    assert Kept(tmp_path / "unfinished", digest_of(1)).results == {"a": 1}
 
 
 def test_what_a_killed_process_wrote_aside_is_removed_too(tmp_path):

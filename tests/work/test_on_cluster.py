@@ -18,10 +18,11 @@ from sklearn.linear_model import LogisticRegression
 
 from radiofuse.errors import RequestError, WorkerError
 from radiofuse.evaluate import permutation_test, run_folds
+from radiofuse.extract.outcomes import Outcome, refuse_unseen
 from radiofuse.patients.splits import patient_splits
 from radiofuse.work import cluster as clusters
 from radiofuse.work import worker_versions
-from radiofuse.work.cluster import Cluster, on_cluster
+from radiofuse.work.cluster import Cluster, on_cluster, require_seen
 from radiofuse.work.jobs import results_in_order
 from radiofuse.work.kept import Kept, digest_of
 from radiofuse.work.worker_versions import CODE, refuse_other_versions, versions_here
@@ -132,6 +133,16 @@ def test_a_call_that_kills_every_worker_is_named_when_the_others_are_done(addres
 def test_a_worker_that_cannot_read_says_which_folder_to_mount(address):
     with on_cluster(address, n_jobs=1), pytest.raises(RequestError, match=r"cannot read or write .*/nowhere/at/all"):
         results_in_order([delayed(read_elsewhere)()], ["one"], n_jobs=2)
+
+
+def test_an_image_that_a_worker_does_not_see_ends_a_run_and_is_listed_without_one(address, tmp_path):
+    unseen = Outcome(0.0, code="file_missing", message="t1.nii.gz is not there.")
+    refuse_unseen([unseen])
+    with on_cluster(address, n_jobs=1):
+        require_seen(tmp_path)
+        with pytest.raises(RequestError, match=r"t1\.nii\.gz is not there"):
+            refuse_unseen([unseen])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_with_other_versions_are_named_before_the_work(address, monkeypatch):
