@@ -63,7 +63,7 @@ class Local:
 
 
 def _finished(dask_scheduler: Any = None) -> int:
-    prefix = dask_scheduler.task_prefixes.get("_call")
+    prefix = dask_scheduler.task_prefixes.get("call")
     return 0 if prefix is None else prefix.state_counts["memory"]
 
 
