@@ -63,7 +63,7 @@ $(VENV)/.pyradiomics: $(VENV)/.demo build_shims/sitecustomize.py
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.pyradiomics
-	$(PIP) -e ".[radiomics,report,paper,serve,boost,deep,dask,boruta,dicom,excel,onnx,dev]"
+	$(PIP) -e ".[radiomics,report,paper,serve,boost,deep,dask,cloud,boruta,dicom,excel,onnx,dev]"
 	@touch $@
 
 # The reference is made from the docstrings of every public name, those of torch's room too.

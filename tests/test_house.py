@@ -51,6 +51,8 @@ HEAVY_ROOMS = {
     "xgboost": {"classify"},
     "distributed": {"work"},
     "pyarrow": {"store"},
+    "fsspec": {"files"},
+    "s3fs": set(),
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "docx": {"report"},

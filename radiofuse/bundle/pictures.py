@@ -79,4 +79,4 @@ def add_new_pictures(
     except (TypeError, KeyError, RequestError) as error:
         said = f"bundle.json describes the pictures in other words than this version knows: {error}."
         raise BundleError(said) from None
-    return add_pictures(features, cohort, specs, store.root, progress=progress, **options)
+    return add_pictures(features, cohort, specs, str(store.root), progress=progress, **options)

@@ -68,7 +68,7 @@ def main(
     trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
     dask: terminal.Dask = None,
-    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    store: terminal.Store = terminal.STORE,
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
     retry_failed: terminal.RetryFailed = False,
     overwrite: terminal.Overwrite = False,

@@ -15,7 +15,6 @@ from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_failures, refuse_inputs, require_apart, require_file, require_folder, starts_with
 
-DEFAULT_STORE = Path("feature_store")
 GOOD_ICC = 0.75  # Koo and Li 2016, J Chiropr Med 15:155-163: good reliability from here on
 
 GOES_WITHOUT = {
@@ -67,7 +66,7 @@ def main(
     label: Label = None,
     regions: Regions = None,
     backend: Backend = None,
-    store: Annotated[Path, typer.Option(help="Feature store.")] = DEFAULT_STORE,
+    store: terminal.Store = terminal.STORE,
     jobs: Jobs = None,
     dask: Dask = None,
     perturb: Perturb = None,
@@ -127,7 +126,7 @@ def _refuse_together(option: str, value: Any, others: dict[str, Any]) -> None:
 
 
 def _refuse_outputs(
-    outputs: dict[str, Path], results: dict[str, Path], inputs: list[Path | None], *, overwrite: bool
+    outputs: dict[str, Path], results: dict[str, str | Path], inputs: list[Path | None], *, overwrite: bool
 ) -> None:
     """Refuse tables that would replace what is not ours, and a folder of results that is none or holds them."""
     for option, path in outputs.items():
@@ -193,7 +192,7 @@ def _read_recipe(path: Path) -> tuple[Any, tuple[str, ...]]:
 
 
 def _from_recipe(
-    recipe: Any, outputs: dict[str, Path], store: Path, jobs: int, *, overwrite: bool
+    recipe: Any, outputs: dict[str, Path], store: str, jobs: int, *, overwrite: bool
 ) -> tuple[Any, Any, Any]:
     """Return cohort and extractor of a recipe, and the images that could not be made ready."""
     from radiofuse.experiment.cohort import cohort_table, read_recipe_cohort
@@ -241,7 +240,7 @@ def parse_label(text: str | None) -> str | int | list[int] | None:
     return values[0] if len(values) == 1 else values
 
 
-def _extract(table: Any, extractor: Any, store: Path, regions: Sequence[str], options: dict[str, Any]) -> Any:
+def _extract(table: Any, extractor: Any, store: str, regions: Sequence[str], options: dict[str, Any]) -> Any:
     """Extract, print the counts, and return the table of failures."""
     from radiofuse.extract.cohort_run import extract_cohort
     from radiofuse.extract.regions import extract_regions
@@ -256,14 +255,14 @@ def _extract(table: Any, extractor: Any, store: Path, regions: Sequence[str], op
     return extraction.failures
 
 
-def _export_command(store: Path, block: str, region: str) -> str:
-    at = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
+def _export_command(store: str, block: str, region: str) -> str:
+    at = "" if store == terminal.STORE else f" --store {shlex.quote(store)}"
     of = f" --cohort COHORT --region {region}" if region else ""
     return f"python -m radiofuse.store export {region or 'features'}.csv{at} --block {block}{of}"
 
 
 def _perturb(
-    failed: Any, table: Any, extractor: Any, store: Path, n: int, seed: int, path: Path, options: dict[str, Any]
+    failed: Any, table: Any, extractor: Any, store: str, n: int, seed: int, path: Path, options: dict[str, Any]
 ) -> Any:
     """Extract under perturbations, write and print the ICCs, and return all failures."""
     import pandas as pd

@@ -14,6 +14,7 @@ from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
+from radiofuse.files.objects import place_of
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def predict_one(
     written: OtherCohort,
     further: FurtherOutputs,
     *,
-    store: Path,
+    store: str,
     overwrite: bool,
     signers: Path | None = None,
     naming: Naming = AS_THEY_ARE,
@@ -68,10 +69,10 @@ def predict_one(
 
 
 def _require_places(
-    folder: Path, out: Path | None, store: Path, written: OtherCohort, further: FurtherOutputs, *, overwrite: bool
+    folder: Path, out: Path | None, store: str, written: OtherCohort, further: FurtherOutputs, *, overwrite: bool
 ) -> None:
     """Refuse outputs that may not be written, those in the patient's folder among them."""
-    places = {"--store": store} | ({"--out": out} if out is not None else {})
+    places: dict[str, str | Path] = {"--store": store} | ({"--out": out} if out is not None else {})
     places |= further.places()
     refuse_inside(folder, places)
     if out is not None:
@@ -82,11 +83,12 @@ def _require_places(
     require_apart(places)
 
 
-def refuse_inside(folder: Path, places: Mapping[str, Path]) -> None:
+def refuse_inside(folder: Path, places: Mapping[str, str | Path]) -> None:
     """Refuse outputs, by their options, that would lie in a patient's folder."""
     inside = Path(os.path.realpath(folder))
     for option, path in places.items():
-        if Path(os.path.realpath(path)).is_relative_to(inside):
+        place = place_of(path)
+        if isinstance(place, Path) and Path(os.path.realpath(place)).is_relative_to(inside):
             raise RequestError(
                 f"{option} {path} lies in the patient's folder {folder}, to which nothing is written. Choose another "
                 "place."

@@ -58,7 +58,7 @@ def main(
     pseudonymize: Pseudonymize = None,
     trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
-    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    store: terminal.Store = terminal.STORE,
     retry_failed: terminal.RetryFailed = False,
     overwrite: terminal.Overwrite = False,
 ) -> None:
@@ -93,7 +93,7 @@ def _of_table(
     out: Path | None,
     layout: str,
     contributions: Path | None,
-    store: Path,
+    store: str,
     further: FurtherOutputs,
     *,
     overwrite: bool,

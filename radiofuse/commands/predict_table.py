@@ -43,7 +43,7 @@ class TableOutputs:
 
     out: Path
     contributions: Path | None
-    store: Path
+    store: str
     further: FurtherOutputs
     overwrite: bool
 

@@ -32,7 +32,7 @@ class Asked(NamedTuple):
     """What is asked of a recipe."""
 
     recipe: Path
-    store: Path
+    store: str
     jobs: int
     dask: str | None
 
@@ -40,9 +40,7 @@ class Asked(NamedTuple):
 @app.command()
 def ask(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
-    store: Annotated[Path, typer.Option(help="Feature store; what it holds is not extracted again.")] = Path(
-        "feature_store"
-    ),
+    store: terminal.Store = terminal.STORE,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")] = 1,
     dask: terminal.DaskFolds = None,
 ) -> Asked:

@@ -73,7 +73,7 @@ def patient(
     pseudonymize: Pseudonymize = None,
     trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
-    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    store: terminal.Store = terminal.STORE,
     retry_failed: terminal.RetryFailed = False,
     overwrite: terminal.Overwrite = False,
 ) -> None:
@@ -113,7 +113,7 @@ def patient(
     raise typer.Exit(terminal.DONE if found.is_answered else terminal.INPUT)
 
 
-def _require_places(folder: Path, out: Path | None, store: Path, answer: Path | None, *, overwrite: bool) -> None:
+def _require_places(folder: Path, out: Path | None, store: str, answer: Path | None, *, overwrite: bool) -> None:
     """Refuse outputs that may not be written, those in the patient's folder among them."""
     refuse_inside(folder, {"--store": store} | ({} if out is None else {"--out": out}))
     if out is not None:
@@ -122,7 +122,7 @@ def _require_places(folder: Path, out: Path | None, store: Path, answer: Path | 
 
 
 def _computed(
-    bundle: Bundle, read: PatientFolder, store: Path, naming: Naming, passes: int, **options: Any
+    bundle: Bundle, read: PatientFolder, store: str, naming: Naming, passes: int, **options: Any
 ) -> PatientView:
     from radiofuse.bundle.naming import rows_of_patient
     from radiofuse.bundle.patient_view import view_patient

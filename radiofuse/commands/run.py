@@ -21,9 +21,7 @@ def main(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; `radiofuse init` writes some.")],
     out: Annotated[Path | None, typer.Option(help="Output folder; default out/<recipe name>.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")] = 1,
-    store: Annotated[Path, typer.Option(help="Feature store; what it holds is not extracted again.")] = Path(
-        "feature_store"
-    ),
+    store: terminal.Store = terminal.STORE,
     report: Annotated[bool, typer.Option(help="Write report.html, which needs the extra report.")] = True,
     joblib: Annotated[
         bool,

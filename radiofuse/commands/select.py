@@ -10,6 +10,7 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import place_of
 from radiofuse.selection_run.request import CORRECTIONS, PUBLISHED, SelectionRequest
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def select(
         str, typer.Option(help="Column with the classes; COLUMN=VALUE sets one, the positive class, against the rest.")
     ],
     table: Annotated[
-        Path | None,
-        typer.Argument(help="CSV, TSV, semicolons, .gz or Parquet, one row per sample; or a feature store."),
+        str | None,  # a Path would drop a slash of a store's URL
+        typer.Argument(
+            metavar="TABLE",
+            help="CSV, TSV, semicolons, .gz or Parquet, one row per sample; or a feature store.",
+        ),
     ] = None,
     features: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE: one file per modality instead of TABLE; repeat it.")
@@ -114,7 +118,7 @@ def select(
     output_format: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.table,
 ) -> None:
     """Run the command line; what it says of itself is the ``help`` above."""
-    run_request(as_request(**locals()))
+    run_request(as_request(**locals() | {"table": place_of(table) if table else None}))
 
 
 def as_request(**options: Any) -> SelectionRequest:

@@ -11,6 +11,7 @@ import typer
 from radiofuse.commands import terminal
 from radiofuse.commands.screen import table_lines
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import on_this_machine, place_of
 from radiofuse.files.outputs import is_stream, require_file
 
 if TYPE_CHECKING:
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 
 app = terminal.command_app("List, verify, clean or export a feature store.")
 
-Store = Annotated[Path, typer.Option("--store", help="The store's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-HERE = Path("feature_store")
 
 
 @app.command("ls")
 @terminal.answers
-def list_blocks(store: Store = HERE, as_json: AsJson = False) -> None:
+def list_blocks(store: terminal.Store = terminal.STORE, as_json: AsJson = False) -> None:
     """List the blocks: how many features, vectors and failures each holds."""
     opened = _open(store)
     lines = [_summarize(opened, block) for block in opened.blocks()]
@@ -50,7 +49,7 @@ def _summarize(store: FeatureStore, block: Any) -> dict[str, Any]:
 
 @app.command()
 @terminal.answers
-def verify(store: Store = HERE, as_json: AsJson = False) -> None:
+def verify(store: terminal.Store = terminal.STORE, as_json: AsJson = False) -> None:
     """Read every byte and compare all checksums; exit with 3 if anything is bad."""
     from dataclasses import asdict, replace
 
@@ -71,7 +70,7 @@ def verify(store: Store = HERE, as_json: AsJson = False) -> None:
 @app.command()
 @terminal.answers
 def gc(
-    store: Store = HERE,
+    store: terminal.Store = terminal.STORE,
     empty_quarantine: Annotated[bool, typer.Option("--empty-quarantine", help="Delete damaged shards too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +83,7 @@ def gc(
 @terminal.answers
 def export(
     out: Annotated[Path, typer.Argument(help="A .csv or .parquet file; - is the screen.")],
-    store: Store = HERE,
+    store: terminal.Store = terminal.STORE,
     block: Annotated[list[str] | None, typer.Option(help="Which block; repeat for several side by side.")] = None,
     cohort: Annotated[
         Path | None, typer.Option(help="Rows and ids of this cohort table, its vectors found by what its files hold.")
@@ -125,16 +124,21 @@ def _require_output(out: Path, store: FeatureStore, blocks: list[str], cohort: P
     """Refuse to replace a file that no export of these blocks wrote, or to put one among the store's own."""
     from radiofuse.store.export import is_export
 
-    if {store.root.resolve() / name for name in ("blocks", "quarantine")} & {*out.resolve().parents}:
+    root = on_this_machine(store.root)
+    if {root.resolve() / name for name in ("blocks", "quarantine")} & {*out.resolve().parents}:
         raise RequestError(f"{out} lies among the files of the feature store {store.root}. Choose another place.")
     features = [name for block in blocks for name in store.block(block).feature_names]
     require_file(out, "OUT", [cohort], ours=lambda path: is_export(path, features), overwrite=overwrite)
 
 
-def _open(root: Path) -> FeatureStore:
+def _open(named: str) -> FeatureStore:
     from radiofuse.store.feature_store import FeatureStore
+    from radiofuse.store.losses import plainly
 
-    if not root.exists():
+    root = place_of(named)
+    with plainly(f"The feature store {root} cannot be read"):
+        there = root.exists()
+    if not there:
         raise RequestError(f"There is no feature store at {root}. Name it with --store.")
     store = FeatureStore(root)
     if not (root / "blocks").is_dir() and any(root.iterdir()):  # gc must not clean somebody's folder

@@ -27,6 +27,11 @@ DONE, FAULT, REQUEST, INPUT, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that another program, or you, wrote; never an input.")
 ]
+Store = Annotated[
+    str,  # a Path would drop a slash of a URL
+    typer.Option("--store", metavar="PATH", help="Feature store, a folder or s3://, gs://; keeps extracted vectors."),
+]
+STORE = "feature_store"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again every image that failed before.")]
 Dask = Annotated[
     str | None,

@@ -65,7 +65,7 @@ def main(
     key: Key = None,
     trust: Trust = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the extraction.")] = 1,
-    store: Annotated[Path, typer.Option(help="Feature store for extracted vectors.")] = Path("feature_store"),
+    store: terminal.Store = terminal.STORE,
     retry_failed: terminal.RetryFailed = False,
 ) -> None:
     """Recalibrate a bundle's answer on a site's own labeled patients, and write a bundle with both versions."""

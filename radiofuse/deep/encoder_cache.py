@@ -25,6 +25,7 @@ from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError
+from radiofuse.files.objects import on_this_machine, place_of
 from radiofuse.store import FeatureStore, content_key
 from radiofuse.store.losses import plainly
 from radiofuse.store.picture_rows import PictureRows
@@ -38,16 +39,16 @@ class EncoderCache:
     Parameters
     ----------
     root : path
-        The folder of a feature store.
+        The folder of a feature store, or its URL: embeddings lie there then, encoders on this machine.
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+        self.root = place_of(root)
 
     @property
     def folder(self) -> Path:
         """Where the encoders lie."""
-        return self.root / "encoders"
+        return on_this_machine(self.root) / "encoders"
 
     def encoder(
         self,
@@ -112,7 +113,7 @@ class EncoderCache:
 
     def _set_aside(self, place: Path, why: str) -> None:
         log.warning("The encoder %s is not used and trained again: %s", place.name[:12], why)
-        quarantine = self.root / "quarantine"
+        quarantine = on_this_machine(self.root) / "quarantine"
         with self._plainly(), suppress(FileNotFoundError):  # another process set it aside
             quarantine.mkdir(parents=True, exist_ok=True)
             place.rename(quarantine / f"encoder-{place.name[:12]}-{uuid4().hex[:8]}")

@@ -15,6 +15,7 @@ from radiofuse.experiment.models.model_list import model_list, of_several_outcom
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
+from radiofuse.files.objects import from_anywhere
 from radiofuse.patients import permuted
 from radiofuse.progress import Meter, silent
 from radiofuse.work.cluster import on_cluster
@@ -55,7 +56,7 @@ def evaluate_noise(
     """
     recipe = with_ledger(read_recipe(path))
     with TemporaryDirectory() as folder, on_cluster(cluster, n_jobs) as at_once:
-        store = Path(store).absolute()  # workers may be in another folder
+        store = from_anywhere(store)  # workers may be in another folder
         rows = prepare_rows(recipe, Path(folder), store=store, n_jobs=n_jobs, progress=progress, report=False)
         for time in range(times):
             noise = with_permuted_labels(rows, recipe.seed, time)

@@ -90,7 +90,7 @@ def prepare_rows(
         What can be refused is refused before anything is extracted.
     """
     laps = Laps()
-    places = Places(out, Path(store), overwrite=overwrite, report=report)
+    places = Places(out, str(store), overwrite=overwrite, report=report)
     table, read = read_and_refuse(recipe, places)
     cohort = _renamed(recipe, read, pseudonyms)
     for outcome in outcomes_of(cohort):

@@ -21,8 +21,8 @@ class Places:
     ----------
     out : Path
         Output folder.
-    store : Path
-        Root of the feature store.
+    store : str
+        Folder or URL of the feature store.
     overwrite : bool
         Whether a ``report.html`` that radiofuse did not write may be replaced.
     report : bool
@@ -30,7 +30,7 @@ class Places:
     """
 
     out: Path
-    store: Path
+    store: str
     overwrite: bool = False
     report: bool = True
 

@@ -21,6 +21,7 @@ from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.scores.fusion_weights import Weights, weigh_members
 from radiofuse.experiment.scores.run_times import FINAL, WEIGHTS, run_times
+from radiofuse.files.objects import from_anywhere
 from radiofuse.files.outputs import is_page, is_page_json
 from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.progress import Meter, silent
@@ -92,7 +93,7 @@ def run_recipe(
     options: dict[str, Any] = {"overwrite": overwrite, "report": report, "retry_failed": retry_failed}
     options |= {"pseudonyms": pseudonyms}
     if cluster is not None:
-        store = Path(store).absolute()  # workers may be in another folder
+        store = from_anywhere(store)  # workers may be in another folder
     with on_cluster(cluster, n_jobs) as at_once:
         rows = prepare_rows(recipe, out, store=store, n_jobs=n_jobs, progress=progress, **options)
         if words := describe_fewer(out / "bundle", rows.groups):

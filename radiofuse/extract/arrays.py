@@ -16,6 +16,7 @@ from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
 from radiofuse.extract.shared_images import refuse_shared_images
 from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.files.objects import place_of
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.sample_arrays import ArraySpec, sample_arrays
@@ -123,10 +124,13 @@ def collect_arrays(
     return CohortArrays(arrays, block, made, failures, len(todo) - n_failed, len(keys) - len(todo))
 
 
-def _made(store: str | Path) -> Path:
-    folder = Path(store).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _made(store: str | Path) -> Path | None:
+    """Return the folder that workers must see, made; of an object store there is none."""
+    folder = place_of(store)
+    if not isinstance(folder, Path):
+        return None
+    folder.absolute().mkdir(parents=True, exist_ok=True)
+    return folder.absolute()
 
 
 def _failures(sample_ids: Iterable[str], spec: ArraySpec, answers: Mapping[str, str | ImageError]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from radiofuse.errors import StoreError
 from radiofuse.extract.cohort_run import Extraction, extract_cohort
+from radiofuse.files.objects import on_this_machine
 from radiofuse.imaging import CropIndex, Cropping, Crops, RoiPair, row_type, tumor_crops, write_crops
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.store import Block, FeatureStore
@@ -123,7 +124,7 @@ def collect_crops(
     """
     extraction = extract_cohort(cohort, CropExtractor(cropping, label=label), store, **options)
     index = _index(extraction, cropping)
-    folder = store.root / "crops"
+    folder = on_this_machine(store.root) / "crops"  # processes map it into memory
     crops = _whole(folder / f"{index.digest()}.npy") or _written(folder, index, extraction.block, cropping, store)
     return CroppedCohort(crops, extraction.failures, extraction)
 

@@ -7,22 +7,29 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import ObjectPath
 from radiofuse.files.outputs import is_stdout, is_stream
 
 
 @contextmanager
-def write_aside(path: Path) -> Iterator[BinaryIO]:
+def write_aside(path: Path | ObjectPath) -> Iterator[BinaryIO]:
     """Yield a file that takes the name ``path`` once the block ends without an exception.
 
     The temporary file lies in the same folder, ``.<uuid>.tmp``; bytes and folder are synced, so the
     file survives a loss of power too. A link is followed. Devices and pipes are written through; ``-`` is
-    the standard output. On any exception the temporary file is removed.
+    the standard output. On any exception the temporary file is removed. To an object store all is sent at the end.
     """
+    if isinstance(path, ObjectPath):
+        held = BytesIO()
+        yield held
+        path.write_bytes(held.getvalue())
+        return
     if is_stdout(path):
         sys.stdout.flush()  # what was printed before comes before
         yield sys.stdout.buffer

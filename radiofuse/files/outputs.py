@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import ObjectPath, place_of
 from radiofuse.files.paths import is_of_windows, with_home
 
 OTHERWISE = "Move it, name another file, or pass --overwrite."
@@ -107,18 +108,20 @@ def require_file(
         raise RequestError(f"{option} {path} exists, and this command did not write it. {OTHERWISE}")
 
 
-def require_folder(path: Path, option: str) -> None:
-    """Refuse a folder for output that cannot be made or written, or lies in a bundle."""
-    _require_place(path.absolute(), option, path)
+def require_folder(path: str | Path | ObjectPath, option: str) -> None:
+    """Refuse a folder for output that cannot be made or written, or lies in a bundle, and a URL that is none."""
+    place = place_of(path)
+    if isinstance(place, Path):  # whether an object store can be written, it says when it is asked
+        _require_place(place.absolute(), option, place)
 
 
-def require_apart(outputs: Mapping[str, Path], folder: str | None = None) -> None:
+def require_apart(outputs: Mapping[str, str | Path | ObjectPath], folder: str | None = None) -> None:
     """Refuse outputs at one path, and any inside a folder that is replaced as a whole.
 
     Parameters
     ----------
-    outputs : mapping of str to Path
-        By the option that named it.
+    outputs : mapping of str to path
+        By the option that named it; a URL is apart from all others.
     folder : str, optional
         The key of the output that is replaced as a whole.
 
@@ -128,7 +131,9 @@ def require_apart(outputs: Mapping[str, Path], folder: str | None = None) -> Non
     Traceback (most recent call last):
     radiofuse.errors.RequestError: --out and --failures name the same place, a.csv. Give each its own.
     """
-    places = {option: Path(os.path.realpath(path)) for option, path in outputs.items() if not is_stream(path)}
+    named = {option: place_of(path) for option, path in outputs.items()}
+    local = {option: path for option, path in named.items() if isinstance(path, Path) and not is_stream(path)}
+    places = {option: Path(os.path.realpath(path)) for option, path in local.items()}
     for one, other in combinations(places, 2):
         if places[one] == places[other]:
             raise RequestError(f"{one} and {other} name the same place, {outputs[one]}. Give each its own.")
@@ -227,7 +232,7 @@ def is_own(path: Path, own: Mapping[str, str | None]) -> bool:
     return path.name in own and path.is_file() and own[path.name] in (None, sha256_of(path))
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path | ObjectPath) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import ObjectPath, Place
 from radiofuse.files.outputs import sha256_of
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import MADE_BY, RawTable
@@ -28,8 +29,8 @@ def read_raw(request: SelectionRequest) -> RawTable:
         If a file cannot be read, or files do not fit together; lists every problem.
     """
     _require_roles_apart(request)
-    if request.table is not None and request.table.is_dir():
-        return _read_store(request)
+    if isinstance(request.table, ObjectPath) or (request.table is not None and request.table.is_dir()):
+        return _read_store(request, request.table)
     roles, several = request.roles, request.table is None or request.labels is not None
     files = [path for path in (request.table, *request.modality_files.values(), request.labels) if path is not None]
     for path in files:
@@ -93,11 +94,15 @@ def _require_roles_apart(request: SelectionRequest) -> None:
             )
 
 
-def _cohort_of_store(request: SelectionRequest) -> Path:
+def _cohort_of_store(request: SelectionRequest, store: Place) -> Path:
     """Return the table with the labels of a store's samples, after a look at what goes with a store."""
-    store = request.table
-    if not (store / "blocks").is_dir():
-        raise RequestError(f"{store} is a folder, and no feature store; name the file of the table: {MADE_BY}")
+    from radiofuse.store.losses import plainly
+
+    with plainly(f"{store} cannot be read"):
+        is_store = (store / "blocks").is_dir()
+    if not is_store:
+        what = "a folder, and " if isinstance(store, Path) else ""
+        raise RequestError(f"{store} is {what}no feature store; name the file of the table: {MADE_BY}")
     if request.labels is not None:
         raise RequestError(f"--labels goes with a table; of the store {store} they stand in the table of --cohort.")
     if request.cohort is None:
@@ -105,13 +110,13 @@ def _cohort_of_store(request: SelectionRequest) -> Path:
     return request.cohort
 
 
-def _read_store(request: SelectionRequest) -> RawTable:
+def _read_store(request: SelectionRequest, store: Place) -> RawTable:
     from radiofuse.extract import has_images  # here: a table that is a file has no need of all that
     from radiofuse.extract.stored import find_stored
     from radiofuse.store import FeatureStore
     from radiofuse.tables.cohort import read_cohort
 
-    store, cohort = request.table, _cohort_of_store(request)
+    cohort = _cohort_of_store(request, store)
     opened = FeatureStore(store)
     names = [block.name for block in opened.blocks()]
     if request.block is None and len(names) != 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import Place
 from radiofuse.files.paths import with_home
 from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import is_modality, modality_pattern
@@ -41,7 +42,7 @@ class SelectionRequest:
     """
 
     label: str
-    table: Path | None = None
+    table: Place | None = None
     features: Sequence[str] = ()
     labels: Path | None = None
     sample_id: str | None = None

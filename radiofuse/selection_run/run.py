@@ -62,7 +62,8 @@ def describe_read(table: FeatureTable) -> list[str]:
 
 
 def _files_read(request: SelectionRequest) -> list[Path | None]:
-    return [request.table, request.labels, request.cohort, request.icc, *request.modality_files.values()]
+    table = request.table if isinstance(request.table, Path) else None
+    return [table, request.labels, request.cohort, request.icc, *request.modality_files.values()]
 
 
 def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:

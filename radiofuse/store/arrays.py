@@ -17,6 +17,7 @@ import numpy as np
 
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.objects import ObjectPath, ObjectStoreError, Place, fetched, place_of, remedy
 from radiofuse.files.outputs import sha256_of
 
 FOLDER, FORMAT = "arrays", 1
@@ -61,7 +62,7 @@ class ArrayStore:
     Parameters
     ----------
     root : path
-        The feature store's folder; made when something is written.
+        The feature store's folder, or its URL; made when something is written.
 
     Examples
     --------
@@ -74,8 +75,8 @@ class ArrayStore:
     (['k2'], (1, 2, 2), [])
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root) / FOLDER
+    def __init__(self, root: str | Path | ObjectPath) -> None:
+        self.root: Place = place_of(root) / FOLDER
 
     def write(
         self, block: ArrayBlock, key: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None
@@ -96,10 +97,12 @@ class ArrayStore:
                 file.write(json.dumps(record, indent=1).encode())
         except OSError as error:
             reason = error.strerror or error
-            raise StoreError(f"Arrays cannot be written to {folder} ({reason}). Make room, then run again.") from error
+            raise StoreError(
+                f"Arrays cannot be written to {folder} ({reason}). {remedy(error).capitalize()}, then run again."
+            ) from error
 
     @staticmethod
-    def _write_one(path: Path, array: np.ndarray) -> dict[str, Any]:
+    def _write_one(path: Place, array: np.ndarray) -> dict[str, Any]:
         with write_aside(path) as file:
             np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
         return {"shape": list(array.shape), "type": array.dtype.str, "sha256": sha256_of(path)}
@@ -120,7 +123,7 @@ class ArrayStore:
         folder = self.root / block.name
         try:
             record = json.loads((folder / f"{key}.json").read_text())
-            arrays = {name: np.load(folder / f"{key}.{name}.npy", mmap_mode="r") for name in record["arrays"]}
+            arrays = {name: np.load(fetched(folder / f"{key}.{name}.npy"), mmap_mode="r") for name in record["arrays"]}
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise StoreError(f"The arrays {key} of {folder} cannot be read ({error}). Make them again.") from None
         for name, array in arrays.items():
@@ -144,25 +147,31 @@ class ArrayStore:
 
     def verify(self) -> list[str]:
         """Compare every byte with what was written, and return a sentence on each array that is damaged."""
-        return [problem for path in sorted(self.root.glob("*/*.json")) for problem in _damage(path)]
+        return [problem for path in _records(self.root) for problem in _damage(path)]
 
 
-def _is_there(folder: Path, key: str) -> bool:
+def _records(root: Place) -> list[Place]:
+    return sorted(root.glob("*/*.json"), key=str)
+
+
+def _is_there(folder: Place, key: str) -> bool:
     """Say whether a sample's record and its files are there; an array that was lost is made again."""
     record = _record(folder / f"{key}.json")
     return record is not None and all((folder / f"{key}.{name}.npy").is_file() for name in record["arrays"])
 
 
-def _record(path: Path) -> dict[str, Any] | None:
+def _record(path: Place) -> dict[str, Any] | None:
     """Return what stands beside the arrays of a sample, None where it is absent or damaged."""
     try:
         record: dict[str, Any] = json.loads(path.read_text())
         return record if isinstance(record["arrays"], dict) else None
+    except ObjectStoreError:  # nobody knows: it did not answer
+        raise
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _damage(path: Path) -> list[str]:
+def _damage(path: Place) -> list[str]:
     record = _record(path)
     if record is None:
         return [f"{path} is damaged. Delete it, and run again."]

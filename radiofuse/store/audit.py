@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from radiofuse.files.objects import Place
 from radiofuse.store import rows, shard, wide
 from radiofuse.store.record import Block
 
@@ -36,7 +36,7 @@ class StoreReport:
     problems: list[str] = field(default_factory=list)
 
 
-def audit_block(block: Block, folder: Path, quarantine: Path, report: StoreReport) -> Iterator[Path]:
+def audit_block(block: Block, folder: Place, quarantine: Place, report: StoreReport) -> Iterator[Place]:
     """Add one block to a report, shard by shard."""
     report.blocks += 1
     seen = [pd.DataFrame(columns=wide.INDEX_COLUMNS)]
@@ -56,12 +56,12 @@ def audit_block(block: Block, folder: Path, quarantine: Path, report: StoreRepor
     report.problems += [wide.describe_conflict(block, row) for _, row in conflicts.iterrows()]
 
 
-def audit_fingerprints(folder: Path, report: StoreReport) -> None:
+def audit_fingerprints(folder: Place, report: StoreReport) -> None:
     """Add the fingerprints to a report."""
     report.shards += sum(1 for _ in shard.scan(folder, None, partial(_note_damage, report)))
 
 
-def _note_damage(report: StoreReport, path: Path, damage: shard.DamagedShardError) -> None:
+def _note_damage(report: StoreReport, path: Place, damage: shard.DamagedShardError) -> None:
     report.shards += 1
     if isinstance(damage, shard.ForeignShardError):
         report.problems.append(f"Shard {path.name} of {path.parent.name} is not used: {damage}.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.objects import ObjectPath, Place, on_this_machine, place_of
 from radiofuse.store import shard
 from radiofuse.store.fingerprints import Fingerprints
 from radiofuse.store.losses import plainly
@@ -15,15 +16,16 @@ from radiofuse.store.record import BLOCK, Block
 class Blocks:
     """The part of `FeatureStore` that knows which blocks there are, and where they lie."""
 
-    def __init__(self, root: str | Path = "feature_store"):
-        self.root = Path(root)
-        if self.root.exists() and not self.root.is_dir():
+    def __init__(self, root: str | Path | ObjectPath = "feature_store"):
+        self.root: Place = place_of(root)
+        if isinstance(self.root, Path) and self.root.exists() and not self.root.is_dir():
             raise StoreError(f"{self.root} is a file; a feature store is a folder. Name another one.")
 
     @property
     def fingerprints(self) -> Fingerprints:
-        """What files' bytes hash to, remembered while the files are not touched."""
-        return Fingerprints(self.root / "fingerprints", self._quarantine)
+        """What files' bytes hash to, remembered on this machine while the files are not touched."""
+        here = on_this_machine(self.root)
+        return Fingerprints(here / "fingerprints", here / "quarantine")
 
     def register(self, block: Block) -> None:
         """Put a block's description on disk, once.
@@ -73,12 +75,12 @@ class Blocks:
     def _block_names(self) -> list[str]:
         return sorted(path.parent.name for path in self.root.glob(f"blocks/*/{BLOCK}") if path.is_file())
 
-    def _folder(self, block: Block) -> Path:
+    def _folder(self, block: Block) -> Place:
         return self.root / "blocks" / block.name
 
     @property
-    def _quarantine(self) -> Path:
+    def _quarantine(self) -> Place:
         return self.root / "quarantine"
 
-    def _set_aside(self, path: Path, damage: shard.DamagedShardError) -> None:
+    def _set_aside(self, path: Place, damage: shard.DamagedShardError) -> None:
         shard.put_in_quarantine(path, damage, self._quarantine)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from radiofuse.errors import RadiofuseError, StoreError
+from radiofuse.files.objects import Place
 from radiofuse.progress import Progress
 from radiofuse.store import shard
 
@@ -34,7 +35,7 @@ class Fingerprints:
     Parameters
     ----------
     folder : Path
-        Of the fingerprints' shards.
+        Of the fingerprints' shards: on this machine, since other machines have other files.
     quarantine : Path
         Where damaged shards go.
     """
@@ -132,7 +133,7 @@ class Fingerprints:
         """Merge small shards; return how many."""
         return shard.compact(self._folder, rows=ROWS_PER_SHARD, same=SAME_STATE, on_damage=self.set_aside)
 
-    def set_aside(self, path: Path, damage: shard.DamagedShardError) -> None:
+    def set_aside(self, path: Place, damage: shard.DamagedShardError) -> None:
         """Move a damaged shard to the quarantine; its files will be hashed again."""
         shard.put_in_quarantine(path, damage, self._quarantine)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from radiofuse.errors import StoreError
+from radiofuse.files.objects import Place, remedy
 from radiofuse.store import shard
 
 
@@ -18,7 +18,7 @@ class Losses:
         self.any = False
         self.told: list[str] = []  # of damage that was met before
 
-    def add(self, path: Path, damage: shard.DamagedShardError) -> None:
+    def add(self, path: Place, damage: shard.DamagedShardError) -> None:
         self._set_aside(path, damage)
         self.any |= not isinstance(damage, shard.ForeignShardError)
 
@@ -52,4 +52,4 @@ def plainly(what: str, *, then: str = "") -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise StoreError(f"{what} ({reason}). Make room, check the rights, or name another folder{then}.") from error
+        raise StoreError(f"{what} ({reason}). {remedy(error).capitalize()}{then}.") from error

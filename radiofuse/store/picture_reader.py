@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from radiofuse.errors import StoreError
+from radiofuse.files.objects import Place, fetched
 
 FILES_AT_ONCE = 16  # each is an open file, of which a process may have about a thousand, and its pages count as memory
 
@@ -19,13 +19,14 @@ class PictureReader:
 
     Parameters
     ----------
-    files : sequence of Path
+    files : sequence of Path or ObjectPath
     shapes : sequence of tuple of int
         Of the array in each file, pictures first; a file may lack that axis where there is one picture.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
     >>> with TemporaryDirectory() as folder:
     ...     files = [Path(folder) / f"{n}.npy" for n in (2, 3)]
     ...     for n, file in zip((2, 3), files):
@@ -35,7 +36,7 @@ class PictureReader:
     ((5, 1, 4, 4), [3.0, 2.0])
     """
 
-    def __init__(self, files: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> None:
+    def __init__(self, files: Sequence[Place], shapes: Sequence[tuple[int, ...]]) -> None:
         self._paths, self._shapes = list(files), list(shapes)
         self._starts = np.cumsum([0, *(shape[0] for shape in shapes)])
         self._mapped: dict[int, np.ndarray] = {}
@@ -67,7 +68,7 @@ class PictureReader:
             if len(self._mapped) >= FILES_AT_ONCE:
                 self._mapped.pop(next(iter(self._mapped)))
             try:
-                array = np.load(path, mmap_mode="r", allow_pickle=False)
+                array = np.load(fetched(path), mmap_mode="r", allow_pickle=False)
                 self._mapped[number] = array.reshape(shape)
             except (OSError, ValueError, EOFError) as error:
                 raise StoreError(f"The array {path} cannot be read ({error}). Run again: it is made anew.") from None

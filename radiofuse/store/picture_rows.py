@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+
+from radiofuse.files.objects import Place
 
 
 class PictureSource(Protocol):
@@ -33,8 +34,8 @@ class NamedRows(Protocol):
 class PictureRows(NamedRows, Protocol):
     """Rows of pictures: each is one sample's, of one modality or of one stack of them."""
 
-    path: Path
-
+    @property
+    def path(self) -> Place: ...
     @property
     def identity(self) -> dict[str, Any]: ...
     def counts(self, rows: Sequence[int]) -> np.ndarray: ...

@@ -19,6 +19,7 @@ import pandas as pd
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.objects import ObjectPath, Place, fetched, place_of, remedy
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from radiofuse.store.picture_reader import PictureReader
 from radiofuse.tables.pointers import pointer_table
@@ -101,7 +102,9 @@ def write_pictures(store: ArrayStore, rows: Sequence[PictureRow], identity: Mapp
             file.write(json.dumps({"format": FORMAT, **asdict(index)}, indent=1).encode())
     except OSError as error:
         reason = error.strerror or error
-        raise StoreError(f"Arrays cannot be listed in {store.root} ({reason}). Make room, then run again.") from error
+        raise StoreError(
+            f"Arrays cannot be listed in {store.root} ({reason}). {remedy(error).capitalize()}, then run again."
+        ) from error
     return Pictures.open(path)
 
 
@@ -122,11 +125,12 @@ class Pictures:
         The index.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+    def __init__(self, path: str | Path | ObjectPath) -> None:
+        place = place_of(path)
+        self.path: Place = place.absolute() if isinstance(place, Path) else place
 
     @classmethod
-    def open(cls, path: str | Path) -> Pictures:
+    def open(cls, path: str | Path | ObjectPath) -> Pictures:
         """Return the pictures of an index that is whole; pixels are not looked at.
 
         Raises
@@ -139,7 +143,7 @@ class Pictures:
             raise pictures._damaged("it is that of others")
         return pictures
 
-    def __getstate__(self) -> dict[str, Path]:
+    def __getstate__(self) -> dict[str, Place]:
         return {"path": self.path}
 
     @property
@@ -201,7 +205,7 @@ class Pictures:
 
     def further(self, rows: Sequence[int], name: str) -> list[np.ndarray | None]:
         """Return an array that stands beside the image of each row, as ``parts`` or ``voxel_mm``; None without one."""
-        return [np.load(file, mmap_mode="r") if file.exists() else None for file in self._files(rows, name)]
+        return [np.load(fetched(file), mmap_mode="r") if file.exists() else None for file in self._files(rows, name)]
 
     def wholes(self, rows: Sequence[int]) -> PictureReader:
         """Return the whole volume beside each patch, of the patch's shape, float32 of shape (n, channels, …)."""
@@ -224,7 +228,7 @@ class Pictures:
             )
         return [self._index.shapes[row] for row in rows]
 
-    def _files(self, rows: Sequence[int], name: str) -> list[Path]:
+    def _files(self, rows: Sequence[int], name: str) -> list[Place]:
         folders, keys, root = self._index.folders, self.keys, self.path.parent
         return [root / folders[row] / f"{keys[row]}.{name}.npy" for row in rows]
 

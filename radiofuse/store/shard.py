@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.objects import ObjectStoreError, Place, move, remedy
 from radiofuse.store import held
 from radiofuse.store.record import BLOCK, Block
 
@@ -41,10 +42,10 @@ class ForeignShardError(DamagedShardError):
     """What has the name of a shard never was one of this folder: setting it aside loses nothing."""
 
 
-OnDamage = Callable[[Path, DamagedShardError], None]
+OnDamage = Callable[[Place, DamagedShardError], None]
 
 
-def list_shards(folder: Path) -> list[Path]:
+def list_shards(folder: Place) -> list[Place]:
     """Return the shards of a folder, sorted by name; none if the folder does not exist.
 
     Raises
@@ -53,14 +54,14 @@ def list_shards(folder: Path) -> list[Path]:
         If the folder cannot be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+        return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=lambda path: path.name)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise _unreadable(folder, error) from error
 
 
-def write_shard(folder: Path, table: pa.Table) -> Path:
+def write_shard(folder: Place, table: pa.Table) -> Place:
     """Write a table as a new shard, all of it or nothing, and return its path."""
     buffer = pa.BufferOutputStream()
     names = set(table.column_names)
@@ -83,7 +84,7 @@ def write_shard(folder: Path, table: pa.Table) -> Path:
     return path
 
 
-def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def load(path: Place, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a shard, or some of its columns, after every byte has been verified.
 
     Verifying only the pages that are read would not do: of all single-bit flips in a small shard, one in
@@ -95,7 +96,7 @@ def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     DamagedShardError
         If a bit is not as it was written, or the file is not one of this folder's.
     """
-    if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait forever
+    if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait forever
         raise ForeignShardError("it is no regular file")
     content = _read_into_arrow(path)
     expected = _NAME.fullmatch(path.name)[1]
@@ -110,7 +111,7 @@ def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return file.read(columns).replace_schema_metadata(None)
 
 
-def _require_width(schema: pa.Schema, folder: Path) -> None:
+def _require_width(schema: pa.Schema, folder: Place) -> None:
     """Refuse a shard that names no folder where its vectors are not as long as those of the block it lies in."""
     described = folder / BLOCK
     if "values" not in schema.names or not described.is_file():
@@ -121,7 +122,7 @@ def _require_width(schema: pa.Schema, folder: Path) -> None:
         raise ForeignShardError(f"its vectors have {held_width} numbers, those of the block {width}")
 
 
-def _read_into_arrow(path: Path) -> pa.Buffer:
+def _read_into_arrow(path: Place) -> pa.Buffer:
     """Return a file's bytes in memory of Arrow's own, none of Python's.
 
     Arrow's pool threads may be the last to let go of what they read, after `read` has returned. Python's
@@ -130,7 +131,8 @@ def _read_into_arrow(path: Path) -> pa.Buffer:
     exception", exit 134, with all the work done.
     """
     with path.open("rb") as file:
-        content = pa.allocate_buffer(os.fstat(file.fileno()).st_size)
+        content = pa.allocate_buffer(file.seek(0, os.SEEK_END))
+        file.seek(0)
         n_bytes = file.readinto(content)
     return content[:n_bytes]
 
@@ -140,8 +142,8 @@ def _short_digest(content: bytes | pa.Buffer) -> str:
 
 
 def scan(
-    folder: Path, columns: Sequence[str] | None, on_damage: OnDamage, *, skip: frozenset[str] = frozenset()
-) -> Iterator[tuple[Path, pa.Table]]:
+    folder: Place, columns: Sequence[str] | None, on_damage: OnDamage, *, skip: frozenset[str] = frozenset()
+) -> Iterator[tuple[Place, pa.Table]]:
     """Yield ``(path, table)`` for every shard, whatever other processes do meanwhile.
 
     Another process may merge shards between listing and opening. It writes the merged one before
@@ -150,7 +152,7 @@ def scan(
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or ObjectPath
         Of the shards.
     columns : sequence of str or None
         None for all of them.
@@ -180,15 +182,16 @@ def scan(
                 yield path, table
 
 
-def _unreadable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path} cannot be read ({error.strerror}). Check the disk and the rights.")
+def _unreadable(path: Place, error: OSError) -> StoreError:
+    what = remedy(error) if isinstance(error, ObjectStoreError) else "check the disk and the rights"
+    return StoreError(f"{path} cannot be read ({error.strerror}). {what.capitalize()}.")
 
 
-def put_in_quarantine(path: Path, damage: DamagedShardError, quarantine: Path) -> None:
+def put_in_quarantine(path: Place, damage: DamagedShardError, quarantine: Place) -> None:
     """Move a damaged shard out of the way, so that its records count as missing; say so once."""
     try:
         quarantine.mkdir(exist_ok=True)
-        path.replace(quarantine / f"{path.parent.name}.{path.name}")
+        move(path, quarantine / f"{path.parent.name}.{path.name}")
     except FileNotFoundError:  # another process was quicker
         return
     except OSError as error:  # a store on read-only media: the shard stays, and stays unused
@@ -202,19 +205,20 @@ def put_in_quarantine(path: Path, damage: DamagedShardError, quarantine: Path) -
     log.warning(words, path.name, path.parent.name, damage)
 
 
-def describe_losses(quarantine: Path, folder: str, stored: Collection[str]) -> list[str]:
+def describe_losses(quarantine: Place, folder: str, stored: Collection[str]) -> list[str]:
     """Return a sentence per damaged shard of a block whose records are not all stored again.
 
     Parameters
     ----------
-    quarantine : Path
+    quarantine : Path or ObjectPath
     folder : str
         The block's name.
     stored : collection of str
         The content keys that the block holds.
     """
     sentences = []
-    for path in sorted(quarantine.glob("*.parquet")):
+    found: list[Place] = [*quarantine.glob("*.parquet")]
+    for path in sorted(found, key=lambda path: path.name):
         name = path.name.removeprefix(f"{folder}.")
         if not _NAME.fullmatch(name) or not path.is_file():
             continue
@@ -230,12 +234,12 @@ def describe_losses(quarantine: Path, folder: str, stored: Collection[str]) -> l
     return sentences
 
 
-def merge(folder: Path, tables: Mapping[Path, pa.Table], same: Sequence[str]) -> int:
+def merge(folder: Place, tables: Mapping[Place, pa.Table], same: Sequence[str]) -> int:
     """Write several shards as one, then delete the old ones: a crash leaves duplicates, never loss.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or ObjectPath
         Of the shards.
     tables : mapping
         Path of each old shard to what it holds; nothing is done for fewer than two.
@@ -263,7 +267,7 @@ def is_full(tables: Iterable[pa.Table], rows: int) -> bool:
     return sum(n for n, _ in sizes) >= rows or sum(n_bytes for _, n_bytes in sizes) >= FULL_BYTES
 
 
-def compact(folder: Path, *, rows: int, same: Sequence[str], on_damage: OnDamage) -> int:
+def compact(folder: Place, *, rows: int, same: Sequence[str], on_damage: OnDamage) -> int:
     """Merge the shards that are not full; return how many went into larger ones."""
     n_merged, small = 0, {}
     for path, table in scan(folder, None, on_damage):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from radiofuse.errors import StoreError
+from radiofuse.files.objects import on_this_machine
 from radiofuse.progress import Progress
 from radiofuse.store import rows, shard
 from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints
@@ -42,7 +43,7 @@ class Upkeep(Blocks):
             for _ in audit_block(block, self._folder(block), self._quarantine, report):
                 if on_done:
                     on_done(report.shards, max(total, report.shards))
-        audit_fingerprints(self.root / "fingerprints", report)
+        audit_fingerprints(on_this_machine(self.root) / "fingerprints", report)
         return report
 
     def gc(self, *, empty_quarantine: bool = False) -> dict[str, int]:
@@ -83,9 +84,10 @@ class Upkeep(Blocks):
         return len(old)
 
     def _temporary(self) -> list[Path]:
-        """Return what has the name of our unfinished writes, in the folders that are ours."""
-        blocks = [path for path in self.root.glob("blocks/*") if is_block_name(path.name)]
-        folders = [self.root, *blocks, *(self.root / name for name in ("fingerprints", "crops", "encoders"))]
+        """Return what has the name of our unfinished writes, in the folders that are ours; uploads leave none."""
+        here = on_this_machine(self.root)
+        blocks = [path for path in here.glob("blocks/*") if is_block_name(path.name)]
+        folders = [here, *blocks, *(here / name for name in ("fingerprints", "crops", "encoders"))]
         return [path for folder in folders for path in folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name)]
 
     def _empty_quarantine(self) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from radiofuse.errors import StoreError
+from radiofuse.files.objects import Place, remedy
 from radiofuse.store import rows, shard
 from radiofuse.store.record import Block, Record
 
@@ -28,7 +28,7 @@ class Writer:
     ----------
     block : Block
         Registered already.
-    folder : Path
+    folder : Path or ObjectPath
         Of the block.
     batch : int
         Write when so many records wait, or when fewer wide ones fill a shard.
@@ -36,13 +36,13 @@ class Writer:
         Write when, at the next ``add``, a record has waited for so many seconds.
     """
 
-    def __init__(self, block: Block, folder: Path, *, batch: int, flush_after_s: float):
+    def __init__(self, block: Block, folder: Place, *, batch: int, flush_after_s: float):
         self._block, self._folder = block, folder
         rows_of_a_shard = max(1, shard.FULL_BYTES // (8 * len(block.feature_names)))
         self._batch, self._flush_after_s = min(batch, rows_of_a_shard), flush_after_s
         self._buffer: list[Record] = []
         self._oldest = 0.0
-        self._small: dict[Path, pa.Table] = {}  # this writer's own small shards, with their tables
+        self._small: dict[Place, pa.Table] = {}  # this writer's own small shards, with their tables
 
     def __enter__(self) -> Writer:
         return self
@@ -97,8 +97,8 @@ class Writer:
         root = self._folder.parent.parent
         return StoreError(
             f"{waiting} finished {'vector' if waiting == 1 else 'vectors'} of {self._block.name} could not be stored "
-            f"in {root} ({error.strerror}). What was stored before is kept: make room or name another store, then "
-            "run the same command again."
+            f"in {root} ({error.strerror}). What was stored before is kept: {remedy(error)}, then run the same command "
+            "again."
         )
 
 

@@ -1,0 +1,326 @@
+"""Files of an object store by their URL, with those methods of a path that the feature store asks for.
+
+An object store shows an upload once it is complete, so nothing is written aside and renamed there. Folders are the
+beginnings of names, and are neither made nor removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from functools import total_ordering
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from uuid import uuid4
+
+from radiofuse.errors import RequestError, StoreError
+
+LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "memory": "fsspec"}  # what fsspec needs for each scheme
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_COLLAPSED = re.compile(r"(s3|gs|memory|file):/[^/]")  # what pathlib leaves of a URL
+# What libraries of object stores raise beside errors of the operating system; looked up in those that are loaded.
+_RAISED = {
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "aiohttp": ("ClientError",),
+    "gcsfs.retry": ("HttpError",),
+    "google.auth.exceptions": ("GoogleAuthError",),
+}
+
+
+class ObjectStoreError(StoreError, OSError):
+    """An object store did not answer, or answered that it will not."""
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be used ({self.strerror}). {remedy(self).capitalize()}."
+
+
+@total_ordering
+class ObjectPath:
+    """A file of an object store, or all that begins with its name.
+
+    Parameters
+    ----------
+    url : str
+        ``s3://bucket/…``, ``gs://bucket/…``, or ``memory://…``, which ends with the process.
+
+    Raises
+    ------
+    RequestError
+        If the URL has another scheme, names no bucket, or the extra ``cloud`` is not installed.
+
+    Examples
+    --------
+    >>> place = ObjectPath("memory://trial") / "blocks" / "block.json"
+    >>> place.write_bytes(b"{}")
+    >>> str(place), place.is_file(), [path.name for path in ObjectPath("memory://trial").glob("*/*.json")]
+    ('memory://trial/blocks/block.json', True, ['block.json'])
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, _, rest = url.partition("://")
+        self.scheme, self._parts = scheme, tuple(part for part in rest.split("/") if part)
+        _require_usable(url, scheme, self._parts)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{'/'.join(self._parts)}"
+
+    def __repr__(self) -> str:
+        return f"ObjectPath({str(self)!r})"
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectPath) and str(self) == str(other)
+
+    def __lt__(self, other: ObjectPath) -> bool:
+        return self._parts < other._parts
+
+    def __truediv__(self, name: str) -> ObjectPath:
+        return ObjectPath(f"{self}/{name}")
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self._parts[-1]
+
+    @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return Path(self.name).stem
+
+    @property
+    def parent(self) -> ObjectPath:
+        """What the name lies in."""
+        return ObjectPath(f"{self.scheme}://{'/'.join(self._parts[:-1])}")
+
+    def with_name(self, name: str) -> ObjectPath:
+        """Return another name beside this one."""
+        return self.parent / name
+
+    def exists(self) -> bool:
+        """Return whether there is such a file, or one whose name begins so."""
+        return self._kind() is not None
+
+    def is_file(self) -> bool:
+        """Return whether there is such a file."""
+        return self._kind() == "file"
+
+    def is_dir(self) -> bool:
+        """Return whether there are files in it."""
+        return self._kind() == "directory"
+
+    def iterdir(self) -> Iterator[ObjectPath]:
+        """Yield what lies in it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing does.
+        """
+        with _one_kind_of_error(self):
+            listed = self._files.ls(self._key, detail=False)
+        names = [str(path).rstrip("/").rpartition("/")[2] for path in listed]
+        yield from (self / name for name in sorted({*names} - {self.name, ""}))
+
+    def glob(self, pattern: str) -> Iterator[ObjectPath]:
+        """Yield what fits a pattern, part by part; nothing where there is no such folder."""
+        first, _, rest = pattern.partition("/")
+        try:
+            fitting = [path for path in self.iterdir() if fnmatchcase(path.name, first)]
+        except FileNotFoundError:
+            return
+        for path in fitting:
+            if rest:
+                yield from path.glob(rest)
+            else:
+                yield path
+
+    def read_bytes(self) -> bytes:
+        """Return all bytes.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        """
+        with _one_kind_of_error(self):
+            return bytes(self._files.cat_file(self._key))
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Return all text."""
+        return self.read_bytes().decode(encoding)
+
+    def open(self, mode: Literal["rb"] = "rb") -> BytesIO:
+        """Return a file of all bytes, fetched at once."""
+        return BytesIO(self.read_bytes())
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write a file: others see all of it or nothing."""
+        try:
+            with _one_kind_of_error(self):
+                self._files.pipe_file(self._key, content)
+        except FileNotFoundError as error:
+            raise ObjectStoreError(errno.ENOENT, f"there is no bucket {self._parts[0]}", str(self)) from error
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the file."""
+        try:
+            with _one_kind_of_error(self):
+                self._files.rm_file(self._key)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def replace(self, target: ObjectPath) -> None:
+        """Move the file: copied, then removed, so that a crash between the two leaves it twice and never none."""
+        with _one_kind_of_error(self):
+            self._files.cp_file(self._key, target._key)
+        self.unlink(missing_ok=True)
+
+    def mkdir(self, **options: Any) -> None:
+        """Do nothing: names need no folder."""
+
+    def content_tag(self) -> str:
+        """Return a few digits that change with the file's content, as the store tells it without sending the file."""
+        with _one_kind_of_error(self):
+            told = self._files.info(self._key)
+        tag = [told.get(name) for name in ("ETag", "md5Hash", "etag", "size", "created")]
+        return hashlib.sha256(repr(tag).encode()).hexdigest()[:12]
+
+    def _kind(self) -> str | None:
+        try:
+            with _one_kind_of_error(self):
+                return str(self._files.info(self._key)["type"])
+        except FileNotFoundError:
+            return None
+
+    @property
+    def _key(self) -> str:
+        return f"/{'/'.join(self._parts)}" if self.scheme == "memory" else "/".join(self._parts)
+
+    @property
+    def _files(self) -> Any:
+        """What speaks to the store: looked up anew, since it stays in the process that made it; fsspec keeps one."""
+        import fsspec
+
+        return fsspec.filesystem(self.scheme, use_listings_cache=False)  # others write at the same time
+
+
+Place: TypeAlias = Path | ObjectPath
+
+
+def place_of(place: str | Path | ObjectPath) -> Place:
+    """Return a folder's path, or that of an object store where a text is a URL.
+
+    Raises
+    ------
+    RequestError
+        If the URL cannot be used.
+
+    Examples
+    --------
+    >>> place_of("feature_store").name, place_of("file:///data/store").name, str(place_of("memory://trial/"))
+    ('feature_store', 'store', 'memory://trial')
+    """
+    if isinstance(place, ObjectPath):
+        return place
+    if isinstance(place, Path):
+        if _COLLAPSED.match(str(place)):
+            raise RequestError(f"{place} was a URL before it became a Path, which drops a slash. Hand it over as text.")
+        return place
+    found = _URL.fullmatch(place)
+    if found is None:
+        return Path(place)
+    return Path("/" + found[2].lstrip("/")) if found[1] == "file" else ObjectPath(place)
+
+
+def from_anywhere(place: str | Path | ObjectPath) -> str:
+    """Return how a process in another working folder names a place: by its absolute path, or its URL as it is."""
+    there = place_of(place)
+    return str(there.absolute() if isinstance(there, Path) else there)
+
+
+def on_this_machine(place: Place) -> Path:
+    """Return the folder for what only this machine can use: the place itself, or for a URL a folder of the user's.
+
+    It lies in the folder that ``RADIOFUSE_CACHE`` names, else in ``~/.cache/radiofuse``, and may be deleted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> on_this_machine(Path("feature_store")).name, on_this_machine(ObjectPath("memory://trial")).name
+    ('feature_store', 'trial-2f3facf840b6')
+    """
+    if isinstance(place, Path):
+        return place
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(os.environ.get("RADIOFUSE_CACHE") or Path(caches) / "radiofuse")
+    return folder / f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+
+
+def fetched(place: Place) -> Path:
+    """Return a file that can be mapped into memory: itself, or a copy on this machine of one in an object store.
+
+    A copy is named by the content that the store tells of the file, so a file that was written anew is fetched anew.
+    """
+    if isinstance(place, Path):
+        return place
+    copy = on_this_machine(place.parent) / f"{place.content_tag()}-{place.name}"
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        aside = copy.with_name(f".{uuid4().hex}.tmp")
+        aside.write_bytes(place.read_bytes())
+        aside.replace(copy)
+    return copy
+
+
+def move(source: Place, target: Place) -> None:
+    """Give a file another name in the same folder or object store; what bore it is replaced."""
+    if isinstance(source, ObjectPath) and isinstance(target, ObjectPath):
+        source.replace(target)
+    else:
+        Path(str(source)).replace(str(target))
+
+
+def remedy(error: OSError) -> str:
+    """Return what to do about a place that refused, without the first letter's capital."""
+    if isinstance(error, ObjectStoreError):
+        return "check its address, the credentials and the network"
+    return "make room, check the rights, or name another folder"
+
+
+def _require_usable(url: str, scheme: str, parts: tuple[str, ...]) -> None:
+    if scheme not in LIBRARIES:
+        raise RequestError(f"{url} begins with {scheme}://; a folder, s3://… or gs://… was expected. Correct it.")
+    if not parts or ".." in parts:
+        raise RequestError(f"{url} was expected to name a bucket and a folder in it, as {scheme}://bucket/store.")
+    lacking = [name for name in ("fsspec", LIBRARIES[scheme]) if find_spec(name) is None]
+    if lacking:
+        what = "'gcsfs'" if lacking == ["gcsfs"] else "'radiofuse[cloud]'"
+        raise RequestError(f"{url} needs {' and '.join(dict.fromkeys(lacking))}; install with: pip install {what}.")
+
+
+@contextmanager
+def _one_kind_of_error(path: ObjectPath) -> Iterator[None]:
+    """Turn whatever a library says into an error of the operating system; what is not there stays that."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except _raised() as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ObjectStoreError(errno.EIO, reason.strip().rstrip("."), str(path)) from error
+
+
+def _raised() -> tuple[type[Exception], ...]:
+    loaded = [(sys.modules[name], classes) for name, classes in _RAISED.items() if name in sys.modules]
+    return (OSError, *(getattr(module, one) for module, classes in loaded for one in classes))
