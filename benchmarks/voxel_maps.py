@@ -5,8 +5,8 @@ Run: python benchmarks/voxel_maps.py [--repeats 1]
 Six classes (93 features) of two image types, Original and LoG with sigma 3 mm, kernel radius 1, binWidth 25. Both
 sides read the same two files, compute on one thread and write a packed NRRD file per map; nothing is extrapolated.
 pyradiomics takes most of the time, about a minute a round. Needs pyradiomics, and brain1 in the folder that
-RADIOFUSE_DATA names. pyradiomics' MCC is its initial value everywhere, as its eigenvalue routine fails where a direction
-is empty in some window: these two maps differ.
+RADIOFUSE_DATA names. pyradiomics' MCC is its initial value everywhere, as its eigenvalue routine fails where a
+direction is empty in some window: these two maps differ.
 """
 
 from __future__ import annotations
