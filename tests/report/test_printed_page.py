@@ -13,8 +13,10 @@ import pytest
 from bundle_fixture import make_bundle
 
 from radiofuse.report import write_report
+from tests.browser import started
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+WIDTH_PX = 688  # of A4 between its margins
 FEWEST_LINES = 10  # of a page without a figure; without rules for breaks, paper of 230 mm gets pages of 1 and 5 lines
 
 
@@ -54,6 +56,11 @@ def test_no_printed_page_holds_a_few_lines_only(tmp_path):
     assert len(pages) > 10 and any(map(has_figure, pages))
     n_lines_of = {place: n_lines(drawn) for place, drawn in enumerate(pages, 1) if not has_figure(drawn)}
     assert min(n_lines_of.values()) >= FEWEST_LINES, n_lines_of
+    with started(tmp_path) as browser:  # what is wider than the paper has everything printed smaller
+        browser.ask("Emulation.setEmulatedMedia", media="print")
+        browser.open(page.as_uri(), WIDTH_PX)
+        widths = "[...document.querySelectorAll('.scores-table')].map((one) => one.scrollWidth)"
+        assert 0 < max(browser.value(widths)) <= WIDTH_PX
 
 
 def test_rules_for_page_breaks_are_in_the_style():
