@@ -1,6 +1,6 @@
 """radiofuse's radiomics engine beside pyradiomics: the same features, how much faster, in how much memory.
 
-Run: python benchmarks/extraction.py [brain1 brats cohort generated cores maps ...] [--repeats 3]
+Run: python benchmarks/extraction.py [calls brain1 brats cohort generated cores maps ...] [--repeats 3]
 
 Needs pyradiomics. Real images come from the folder that RADIOFUSE_DATA names; without it the parts that need
 them are left out and the generated volumes remain. Every ratio comes from one process that runs both engines in
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import extraction_calls
 import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
@@ -329,7 +330,13 @@ def own_maps(settings: dict, case: Case) -> dict:
     return dict(feature_maps(prepare(case.pair.image, case.pair.roi, plan), plan, checked.wavelet_subbands))
 
 
+def part_calls(repeats: int) -> None:
+    """What users call, files in, beside pyradiomics and pictologics: see `extraction_calls`."""
+    extraction_calls.run([], max(repeats, 3), with_pictologics=True)
+
+
 PARTS = {
+    "calls": part_calls,
     "brain1": part_brain1,
     "brats": part_brats,
     "cohort": part_cohort,
