@@ -11,7 +11,7 @@ from radiofuse.bundle.card_metadata import front_matter
 from radiofuse.bundle.card_text import cell, line, points, table_of
 from radiofuse.bundle.read import outcomes_in
 from radiofuse.bundle.steps import methods_in
-from radiofuse.bundle.updates import answering
+from radiofuse.bundle.updates import answering, versions_of
 from radiofuse.wording import interval, listed, number
 
 LOADS_SAFELY = "Loading it runs no code of its maker: its models are arrays and JSON."
@@ -183,10 +183,10 @@ def _calibration(about: Mapping[str, Any], calibration: pd.DataFrame) -> Iterato
 
 def _updates(about: Mapping[str, Any]) -> Iterator[str]:
     """Yield on whom the answer was recalibrated, how, and what that made of it out of fold."""
-    for outcome, told in about.get("updates", {}).items():
+    for outcome, told in ((name, one) for name, of in about.get("updates", {}).items() for one in versions_of(of)):
         patients = ", ".join(f"{line(name)} {n}" for name, n in told["events"].items())
         yield (
-            f"The answer `{cell(told['model'])}` to {line(outcome)} was updated on {line(told['whose'])} "
+            f"The answer `{cell(told['of'])}` to {line(outcome)} was updated on {line(told['whose'])} "
             f"({told['n_patients']} patients: {patients}) by {UPDATES[told['method']]}; new patients get "
             f"`{cell(told['answer'])}`. Before and after, the latter by updates that had not seen the patient:"
         )

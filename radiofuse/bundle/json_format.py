@@ -53,14 +53,16 @@ _OUTCOME = {
 }
 _ANSWER = {**_WORDS, "model": str, "kind": str}
 
-_UPDATE = Whole(
+_VERSION = Whole(
     whose=str,
     model=str,  # the answer of the run
+    of=str,  # the one that was updated: that of the run, or of an update before
     answer=str,  # the updated one
     method=("none", "intercept", "slope", "unmended"),  # the last changes nothing, though tests call for a slope
     no_slope=("", "few", "alike", "reversed", "apart"),  # why none may be taken
-    slope=float,
+    slope=float,  # from the answer of the run, through all updates before
     intercepts=[float],
+    step={"slope": float, "intercepts": [float]},  # from the answer that was updated
     nearest=float,
     shrinkage=float,
     n_samples=int,
@@ -72,6 +74,7 @@ _UPDATE = Whole(
     measures=[{"class": str, "metric": str, **dict.fromkeys(UPDATE_MEASURES, (None, float))}],
     radiofuse_version=str,
 )
+_UPDATE = Whole(_VERSION, earlier=[_VERSION])
 # A shape is a type, a list of one shape, entries by name, or alternatives; None and text stand for themselves.
 DESCRIPTION_SHAPE = {
     "name": str,

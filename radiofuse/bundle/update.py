@@ -21,12 +21,12 @@ from radiofuse.bundle.predict import answers_of
 from radiofuse.bundle.read import read_table
 from radiofuse.bundle.training_rows import row_digests
 from radiofuse.bundle.trust import JOBLIB
-from radiofuse.bundle.update_measures import Answered, limits_of, measures_of
-from radiofuse.bundle.updates import UPDATED
+from radiofuse.bundle.update_measures import Answered, band_of, limits_of, measures_of
+from radiofuse.bundle.updates import after_the_update_before, answering, name_of_next, update_of, versions_of
 from radiofuse.bundle.verify import check_target
 from radiofuse.bundle.write import save_bundle
 from radiofuse.classify.updating import UpdatingMap, patient_weights, updated_out_of_fold
-from radiofuse.errors import BundleError, CohortError
+from radiofuse.errors import CohortError
 from radiofuse.progress import Meter, silent
 from radiofuse.tables.outcomes import Outcome
 
@@ -82,7 +82,8 @@ def update_bundle(
     Parameters
     ----------
     bundle : Bundle
-        As ``load_bundle`` returns it; one that was updated before is refused.
+        As ``load_bundle`` returns it. Of one that was updated before, the updated answer is updated again, and all
+        versions stay, each under its name.
     cohort : path
         A cohort table with the labels, read as by ``evaluate_cohort``.
     out : path
@@ -103,72 +104,87 @@ def update_bundle(
     CohortError
         If the table cannot be used, nobody is left, or a class of an outcome has fewer than ten patients.
     BundleError
-        If the bundle was updated before, or the table lacks columns that the model was trained on.
+        If the table lacks columns that the model was trained on.
     RequestError
         If the bundle does not predict an outcome that is asked for.
     """
-    _refuse_updated(bundle)
     check_target(Path(out))
     chosen = chosen_outcomes(bundle, outcomes)
     options: dict[str, Any] = {"store": store, "n_jobs": n_jobs, "progress": progress, "retry_failed": retry_failed}
     found = collect_labeled_rows(bundle, cohort, chosen, written, **options)
-    told = {outcome.name: _updated(found, outcome, whose, cohort) for outcome in chosen}
+    learned = {outcome.name: _updated(found, outcome, whose, cohort) for outcome in chosen}
+    told = {name: one.told for name, one in learned.items()}
     description = _description(bundle, found, told)
     manifest = read_manifest(bundle.folder)
+    tables = {name: read_table(bundle.folder, name) for name in TABLES}
+    bands = [tables["probability_intervals"], *(one.band for one in learned.values() if len(one.band))]
+    tables["probability_intervals"] = pd.concat(bands, ignore_index=True)
     folder = save_bundle(
         out,
         models=bundle.models,
         recipe=(bundle.folder / RECIPE).read_text(encoding="utf-8"),
         description=description,
-        tables={name: read_table(bundle.folder, name) for name in TABLES},
+        tables=tables,
         environment=manifest["environment"],
         pickled=manifest["model"]["kept_as"] == JOBLIB,
     )
     return Update(folder, told, found.left_out, found.rows.failures, lacks_key(bundle))
 
 
-def _refuse_updated(bundle: Bundle) -> None:
-    if updates := bundle.description.get("updates"):
-        whose = next(iter(updates.values()))["whose"]
-        raise BundleError(
-            f"The bundle {bundle.folder} was updated already, on {whose}. Update the bundle that it was made from, on "
-            "a table of the patients of both sites if both shall count."
-        )
-
-
 # ---------------------------------------------------------------- one outcome
 
 
-def _updated(found: LabeledRows, outcome: Outcome, whose: str, cohort: str | Path) -> dict[str, Any]:
-    """Return what was learned for one outcome, and what it made of the answer, as ``bundle.json`` has it."""
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """What was learned of one outcome: for the description, and the band of probabilities of the new answer."""
+
+    told: dict[str, Any]
+    band: pd.DataFrame
+
+
+def _updated(found: LabeledRows, outcome: Outcome, whose: str, cohort: str | Path) -> _Learned:
+    """Return what was learned for one outcome, and what it made of the answer."""
     about = found.rows.bundle.description
-    primary = about["protocol"]["primary"]
-    known = _answered(found, outcome, primary)
+    before, protocol = update_of(about, outcome.name), about["protocol"]
+    known = _answered(found, outcome, answering(about, outcome.name))
     events = _events(known, outcome)
     _refuse_few(events, outcome, cohort)
     slope_allowed = min(events.values()) >= FEWEST_FOR_SLOPE
-    update = UpdatingMap(slope_allowed=slope_allowed).fit(known.P, known.y, patient_weights(known.patients))
-    seed = about["protocol"]["seed"]
-    after = updated_out_of_fold(known.P, known.y, known.patients, slope_allowed=slope_allowed, seed=seed)
-    return {
+    step = UpdatingMap(slope_allowed=slope_allowed).fit(known.P, known.y, patient_weights(known.patients))
+    options: dict[str, Any] = {"slope_allowed": slope_allowed, "seed": protocol["seed"]}
+    after = updated_out_of_fold(known.P, known.y, known.patients, **options)
+    told = {
         "whose": whose,
-        "model": primary,
-        "answer": f"{primary}{UPDATED}",
-        "method": update.method_,
-        "no_slope": update.no_slope_,
-        "slope": update.slope_,
-        "intercepts": update.intercepts_.tolist(),
-        "nearest": float(update.nearest_),
-        "shrinkage": float(update.shrinkage_),
+        "model": protocol["primary"],
+        "of": answering(about, outcome.name),
+        "answer": name_of_next(about, outcome.name),
+        **_of_step(step),
+        **after_the_update_before(before, step),
         "n_samples": len(known.y),
         "n_patients": len(np.unique(known.patients)),
         "events": events,
-        "p_values": update.p_values_,
-        "unshrunken": {"slope": update.unshrunken_.slope, "intercepts": update.unshrunken_.intercepts.tolist()},
         "limits": limits_of(known, after, _level(found.rows.bundle, outcome)),
-        "measures": measures_of(known, outcome, after, about["protocol"]),
+        "measures": measures_of(known, outcome, after, protocol),
+        "earlier": [] if before is None else [_without_earlier(one) for one in versions_of(before)],
         "radiofuse_version": __version__,
     }
+    return _Learned(told, band_of(known, outcome, after, told["answer"]))
+
+
+def _of_step(step: UpdatingMap) -> dict[str, Any]:
+    """Return how a map was chosen, and what it is of by itself."""
+    return {
+        "method": step.method_,
+        "no_slope": step.no_slope_,
+        "step": {"slope": step.slope_, "intercepts": step.intercepts_.tolist()},
+        "shrinkage": float(step.shrinkage_),
+        "p_values": step.p_values_,
+        "unshrunken": {"slope": step.unshrunken_.slope, "intercepts": step.unshrunken_.intercepts.tolist()},
+    }
+
+
+def _without_earlier(version: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in version.items() if name != "earlier"}
 
 
 def _level(bundle: Bundle, outcome: Outcome) -> float | None:
@@ -223,14 +239,19 @@ def _description(bundle: Bundle, found: LabeledRows, told: Mapping[str, Mapping[
     seen = {called(sample): called(rows.patients[sample]) for sample in rows.X.index}
     words = about["protocol"]["words"]
     primary = about["protocol"]["primary"]
-    whose = next(iter(told.values()))["whose"]
-    title = {"title": f"{primary}, updated on {whose}", "does": f"Recalibrates {primary} on {whose}."}
-    models = words["models"] | {f"{primary}{UPDATED}": words["models"].get(primary, {}) | title}
+    words_of = words["models"].get(primary, {})
+    models = words["models"] | {one["answer"]: words_of | _title(primary, one) for one in told.values()}
     if own.get("shared") and pseudonyms is None:  # its new ids and digests are as they are: nothing to hand on
         about["pseudonyms"] = own | {"shared": False, "was_shared": True}
     return about | {
         "protocol": about["protocol"] | {"words": words | {"models": models}},
         "training_rows": about.get("training_rows", {}) | digests,
         "untested_patients": about.get("untested_patients", {}) | seen,
-        "updates": {name: dict(one) for name, one in told.items()},
+        "updates": about.get("updates", {}) | {name: dict(one) for name, one in told.items()},
     }
+
+
+def _title(primary: str, update: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an updated answer is called, and what makes it, on whose patients one after the other."""
+    whose = ", then on ".join(one["whose"] for one in versions_of(update))
+    return {"title": f"{primary}, updated on {whose}", "does": f"Recalibrates {primary} on {whose}."}

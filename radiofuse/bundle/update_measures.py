@@ -11,7 +11,13 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.bundle.json_format import UPDATE_MEASURES
-from radiofuse.statistics import calibration_table, conformal_limits, recalibration_table, score_predictions
+from radiofuse.statistics import (
+    calibration_band,
+    calibration_table,
+    conformal_limits,
+    recalibration_table,
+    score_predictions,
+)
 from radiofuse.tables.outcomes import Outcome
 
 
@@ -95,3 +101,11 @@ def limits_of(known: Answered, after: np.ndarray, level: float | None) -> list[f
         return []
     each = [conformal_limits(known.y, P, level=level, patients=known.patients) for P in after]
     return [_finite(one) for one in np.mean(each, axis=0)]
+
+
+def band_of(known: Answered, outcome: Outcome, after: np.ndarray, answer: str) -> pd.DataFrame:
+    """Return which share of the update's patients with a probability is of the class, as `calibration_band` has it.
+
+    The probabilities are those of updates that had not seen the patient.
+    """
+    return calibration_band(_predictions(known, outcome, after).assign(model=answer))

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from radiofuse.classify.updating import UpdatingMap
 from radiofuse.estimators import Answering
-from radiofuse.wording import counted
+from radiofuse.wording import counted, listed
 
 UPDATED = "_updated"  # after the name of the answer of the run
 
@@ -21,6 +21,48 @@ def update_of(about: Mapping[str, Any], outcome: str) -> Mapping[str, Any] | Non
     """Return what a description says of the update of an outcome; None where there was none."""
     found: Mapping[str, Any] | None = about.get("updates", {}).get(outcome)
     return found
+
+
+def versions_of(update: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the updates of an outcome in their order, the last one with them; each maps from the answer of the run."""
+    return [*update["earlier"], update]
+
+
+def name_of_next(about: Mapping[str, Any], outcome: str) -> str:
+    """Return what the next updated answer to an outcome is called.
+
+    Examples
+    --------
+    >>> about = {"protocol": {"primary": "mean"}}
+    >>> name_of_next(about, "idh"), name_of_next(about | {"updates": {"idh": {"earlier": []}}}, "idh")
+    ('mean_updated', 'mean_updated_2')
+    """
+    update, first = update_of(about, outcome), f"{about['protocol']['primary']}{UPDATED}"
+    return first if update is None else f"{first}_{len(versions_of(update)) + 1}"
+
+
+def after_the_update_before(update: Mapping[str, Any] | None, step: UpdatingMap) -> dict[str, Any]:
+    """Return slope, intercepts and nearest from the answer of the run, through the update before and one step more.
+
+    Both are lines on log-probabilities: one behind the other is a line again.
+
+    Parameters
+    ----------
+    update : mapping or None
+        The one before, where there is one.
+    step : UpdatingMap
+        From the answer that it gives.
+    """
+    slope, intercepts, nearest = (1.0, 0.0, 0.0) if update is None else _line(update)
+    return {
+        "slope": float(step.slope_ * slope),
+        "intercepts": (step.slope_ * np.asarray(intercepts) + step.intercepts_).tolist(),
+        "nearest": float(max(nearest, step.nearest_)),
+    }
+
+
+def _line(update: Mapping[str, Any]) -> tuple[float, Any, float]:
+    return float(update["slope"]), update["intercepts"], float(update["nearest"])
 
 
 def answering(about: Mapping[str, Any], outcome: str) -> str:
@@ -58,16 +100,21 @@ def with_updated(answers: pd.DataFrame, about: Mapping[str, Any], outcome: str) 
     update = update_of(about, outcome)
     if update is None or answers.empty:
         return answers
-    original, several = answers[update["model"]], answers.columns.nlevels > 1
-    each = original.to_numpy(float) if several else np.column_stack([1 - original, original])
-    known, told = ~np.isnan(each).any(axis=1), np.full(each.shape, np.nan)
-    told[known] = map_of(update).apply(each[known])
-    names = [(update["answer"], place) for place in original] if several else [update["answer"]]
-    new = pd.DataFrame(told if several else told[:, 1], index=answers.index, columns=pd.Index(names))
+    new = [_updated(answers[version["model"]], version, answers.columns) for version in versions_of(update)]
     first = list(answers.columns.get_level_values(0))
     at = len(first) - first[::-1].index(update["model"])
-    parts = [answers.iloc[:, :at], new.rename_axis(columns=answers.columns.names), answers.iloc[:, at:]]
-    return pd.concat(parts, axis=1)
+    return pd.concat([answers.iloc[:, :at], *new, answers.iloc[:, at:]], axis=1)
+
+
+def _updated(original: Any, version: Mapping[str, Any], like: pd.Index) -> pd.DataFrame:
+    """Return one updated answer as a table of answers has it."""
+    several = like.nlevels > 1
+    each = original.to_numpy(float) if several else np.column_stack([1 - original, original])
+    known, told = ~np.isnan(each).any(axis=1), np.full(each.shape, np.nan)
+    told[known] = map_of(version).apply(each[known])
+    names = [(version["answer"], place) for place in original] if several else [version["answer"]]
+    new = pd.DataFrame(told if several else told[:, 1], index=original.index, columns=pd.Index(names))
+    return new.rename_axis(columns=like.names)
 
 
 def updated_thresholds(
@@ -78,7 +125,7 @@ def updated_thresholds(
     Examples
     --------
     >>> update = {"model": "mean", "answer": "mean_updated", "method": "intercept", "slope": 1.0, "nearest": 0.0}
-    >>> about = {"updates": {"idh": update | {"intercepts": [0.0, 1.0]}}}
+    >>> about = {"updates": {"idh": update | {"intercepts": [0.0, 1.0], "earlier": []}}}
     >>> {key: round(value, 3) for key, value in updated_thresholds(about, {("idh", "mean"): 0.5}).items()}
     {('idh', 'mean_updated'): 0.731}
     """
@@ -86,7 +133,7 @@ def updated_thresholds(
     for outcome, update in about.get("updates", {}).items():
         threshold = chosen.get((outcome, update["model"]), float("nan"))
         if 0 <= threshold <= 1:
-            found[outcome, update["answer"]] = moved(threshold, update)
+            found |= {(outcome, one["answer"]): moved(threshold, one) for one in versions_of(update)}
     return found
 
 
@@ -121,9 +168,15 @@ def update_sentences(about: Mapping[str, Any]) -> Iterator[str]:
     for outcome, told in about.get("updates", {}).items():
         yield (
             f"The answer to {outcome} is {told['answer']}, updated on {told['whose']} "
-            f"({counted(told['n_patients'], 'patient')}); {told['model']} is the answer before, and its operating "
-            "point moved with it."
+            f"({counted(told['n_patients'], 'patient')}){_versions_before(told)}; {told['model']} is the answer of the "
+            "run, and its operating point moved with it."
         )
+
+
+def _versions_before(update: Mapping[str, Any]) -> str:
+    """Return the updates before, the last one first."""
+    told = [f"{one['answer']} on {one['whose']}" for one in reversed(update["earlier"])]
+    return f", after {listed(told)}" if told else ""
 
 
 class UpdatedModel(ClassifierMixin, BaseEstimator):

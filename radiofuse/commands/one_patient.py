@@ -125,11 +125,16 @@ def _of_prediction(
 
 def _of_intervals(outcome: str, of: dict[str, Any]) -> Iterator[str]:
     """Yield where the share of each class lies among patients with such a probability."""
+    from radiofuse.bundle.intervals import OF
+
+    of_run = of["interval_of"] == OF
+    whom = "patients to whom the run gave" if of_run else "the patients of the update to whom updates gave"
+    unseen = "out of fold" if of_run else "without having seen them"
     for name, ends in (of["interval"] or {}).items():
         if ends is not None:
             low, high = ends
             yield (
-                f"Of patients to whom the run gave such a probability of {outcome} = {name} out of fold, "
+                f"Of {whom} such a probability of {outcome} = {name} {unseen}, "
                 f"{100 * low:.0f} to {100 * high:.0f} % are of it (95 % confidence, by the calibration line)."
             )
 

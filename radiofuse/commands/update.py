@@ -108,7 +108,7 @@ def lines_of(name: str, told: Mapping[str, Any]) -> Iterator[str]:
 
     events = ", ".join(f"{of} {n}" for of, n in told["events"].items())
     yield from sentence_lines(
-        f"{name}: {told['model']} updated on {counted(told['n_patients'], 'patient')} ({events}): "
+        f"{name}: {told['of']} updated on {counted(told['n_patients'], 'patient')} ({events}): "
         f"{METHODS[told['method']]}{_tests(told)}. {_numbers(told)}{_slope(told)}"
     )
     several = len({row["class"] for row in told["measures"]}) > 1
@@ -161,10 +161,10 @@ def _p(value: float) -> str:
 def _numbers(told: Mapping[str, Any]) -> str:
     if told["method"] == "none":
         return ""
-    named = dict(zip(told["events"], told["intercepts"], strict=True))
+    named = dict(zip(told["events"], told["step"]["intercepts"], strict=True))
     intercepts = listed([f"{value:+.2f} of {name}" for name, value in list(named.items())[1:]])
     return (
-        f"Slope {told['slope']:.2f}, intercept {intercepts}, drawn in toward no change by the factor "
+        f"Slope {told['step']['slope']:.2f}, intercept {intercepts}, drawn in toward no change by the factor "
         f"{told['shrinkage']:.2f}."
     )
 

@@ -173,6 +173,7 @@ def test_the_graph_of_an_updated_bundle_has_both_answers(made, tmp_path):
     update = {"model": "mean", "answer": "mean_updated", "slope": 0.6, "intercepts": intercepts, "nearest": 0.0}
     told_of = {**update, "method": "slope", "whose": "site n", "n_samples": 9, "n_patients": 9, "events": {"0": 4}}
     told_of |= {"no_slope": "", "shrinkage": 0.9, "p_values": {}, "limits": [], "unshrunken": {}, "measures": []}
+    told_of |= {"of": "mean", "earlier": [], "step": {"slope": 0.6, "intercepts": intercepts}}
     about = {"updates": {"idh": told_of | {"radiofuse_version": "0"}}}
     bundle, file = saved(fusion, tmp_path / "bundle", **about), tmp_path / "model.onnx"
     told = CliRunner().invoke(app, [str(bundle), "--onnx", str(file)])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from radiofuse.bundle.intervals import LEVEL, OF, intervals_of
+from radiofuse.bundle.intervals import BEYOND, LEVEL, NO_ANSWER, NO_LINE, OF, intervals_of
 from radiofuse.bundle.load import Bundle
 from radiofuse.tables.spreadsheet import write_csv
 
@@ -43,9 +43,11 @@ def test_the_share_among_such_patients_may_lie_apart_from_the_probability(tmp_pa
 @pytest.mark.parametrize("probability", [0.1, 0.9, 0.0, 1.0, float("nan")])
 def test_beyond_the_probabilities_of_the_run_there_is_none(tmp_path: Path, probability: float) -> None:
     told = intervals_of(bundle(tmp_path), "idh", pd.Series({"1": probability}))
+    assert {told.pop("no_interval")} <= {NO_ANSWER, BEYOND.format(whom="run's patients")}
     assert told == {"interval": None, "calibrated": None, "interval_level": None, "interval_of": None}
 
 
-def test_an_answer_that_was_updated_has_none(tmp_path: Path) -> None:
-    updated = bundle(tmp_path, updates={"idh": {"answer": "mean_updated"}})
-    assert intervals_of(updated, "idh", pd.Series({"1": 0.6}))["interval"] is None
+def test_an_answer_whose_update_has_no_line_has_none(tmp_path: Path) -> None:
+    updated = bundle(tmp_path, updates={"idh": {"answer": "mean_updated", "whose": "site n"}})
+    told = intervals_of(updated, "idh", pd.Series({"1": 0.6}))
+    assert told["interval"] is None and told["no_interval"] == NO_LINE.format(whom="patients of the update on site n")

@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from radiofuse.bundle import evaluate_cohort, load_bundle, load_model, predict_cohort, share_bundle, update_bundle
 from radiofuse.bundle.calls import rule_of, threshold_of
 from radiofuse.bundle.contributions import contributions_of
+from radiofuse.bundle.intervals import intervals_of
 from radiofuse.bundle.read import read_table
+from radiofuse.bundle.updates import update_sentences
 from radiofuse.commands.predict import app as predict
 from radiofuse.commands.update import app, lines_of
 from radiofuse.errors import BundleError, CohortError
@@ -56,6 +58,7 @@ def folder(tmp_path_factory):
     rows = site()
     rows.iloc[:60].to_csv(folder / "updating.csv", index=False)
     rows.iloc[60:].to_csv(folder / "others.csv", index=False)
+    site(200).assign(sample_id=[f"f{place}" for place in range(200)]).to_csv(folder / "fresh.csv", index=False)
     return folder
 
 
@@ -172,6 +175,61 @@ def test_report_and_paper_say_that_the_numbers_are_of_the_answer_before(updated)
     assert said in (paper / "methods.md").read_text().replace("\\_", "_")
 
 
+def test_an_updated_bundle_is_updated_again_and_every_version_answers_under_its_name(folder, updated, tmp_path):
+    options = {"outcomes": ["idh"], "store": folder / "store"}
+    update_bundle(updated, folder / "others.csv", tmp_path / "again", whose="site m", **options)
+    again = load_bundle(tmp_path / "again")  # its golden rows are those of the last version
+    told, first = again.description["updates"]["idh"], updated.description["updates"]["idh"]
+    assert (told["model"], told["of"], told["answer"]) == ("mean", "mean_updated", "mean_updated_2")
+    assert told["earlier"] == [{name: one for name, one in first.items() if name != "earlier"}]
+    rows = pd.read_csv(folder / "others.csv").assign(sample_id=[f"z{place}" for place in range(60)])
+    numbers = [name for name in rows if "__f" in name]
+    rows[numbers] += 0.01
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    each, before = (
+        predict_cohort(one, tmp_path / "new.csv", store=tmp_path)[0].query("outcome == 'idh'")
+        for one in (again, updated)
+    )
+    np.testing.assert_allclose(each["mean_updated"], before["probability"], atol=1e-12)
+    odds = told["step"]["slope"] * logit(each["mean_updated"]) + told["step"]["intercepts"][1]
+    np.testing.assert_allclose(each["probability"], expit(odds), atol=1e-12)
+    np.testing.assert_array_equal(each["probability"], each["mean_updated_2"])
+    assert list(each["call"]) == list(before["call"])
+    parts = contributions_of(again, each).query("outcome == 'idh'").groupby("sample_id")["log_odds"].sum()
+    np.testing.assert_allclose(parts.loc[each["sample_id"]], odds, atol=1e-9)
+    (said,) = update_sentences(again.description)
+    assert "mean_updated_2, updated on site m (60 patients), after mean_updated on site n; mean is the answer" in said
+    card = (again.folder / "card.md").read_text()
+    assert "`mean` to idh was updated on site n" in card and "`mean_updated` to idh was updated on site m" in card
+    assert not {"mean_updated", "mean_updated_2"} & set(read_contents(again.folder).fusions)
+    grade = update_bundle(
+        again, folder / "fresh.csv", tmp_path / "grade", outcomes=["who_grade"], store=folder / "store"
+    )
+    assert set(load_bundle(grade.folder).description["updates"]) == {
+        "idh",
+        "who_grade",
+    }  # what was learned before stays
+    with pytest.raises(CohortError, match="All 60 labeled samples"):  # of either update
+        update_bundle(again, folder / "updating.csv", tmp_path / "no", **options)
+
+
+def test_an_updated_answer_has_an_interval_of_the_patients_of_the_update_or_the_reason_why_not(folder, bundle, updated):
+    known = answers(updated, folder, "updating.csv").query("outcome == 'idh'")
+    labels = pd.read_csv(folder / "updating.csv").set_index("sample_id")["idh"] == "Mutant"
+    middle = pd.Series({"mutant": float(known["probability"].median())})
+    told = intervals_of(updated, "idh", middle)
+    low, high = told["interval"]["mutant"]
+    near = (known.set_index("sample_id")["probability"] - middle["mutant"]).abs() < 0.2
+    assert low < labels.loc[near[near].index].mean() < high and low < told["calibrated"]["mutant"] < high
+    assert "the update on site n to whom updates that had not seen them gave" in told["interval_of"]
+    assert told["no_interval"] is None
+    beyond = intervals_of(updated, "idh", pd.Series({"mutant": 1 - 1e-9}))
+    assert beyond["interval"] is None
+    assert beyond["no_interval"] == "The probability lies beyond all that the patients of the update on site n had."
+    assert intervals_of(bundle, "idh", pd.Series({"mutant": np.nan}))["no_interval"] == "There is no probability."
+    assert "run's patients" in intervals_of(bundle, "idh", pd.Series({"mutant": 1 - 1e-9}))["no_interval"]
+
+
 def test_it_can_be_handed_on(folder, updated, tmp_path):
     key = Pseudonyms(b"sixteen bytes or more")
     shared = share_bundle(updated, tmp_path / "shared", key)
@@ -265,8 +323,6 @@ def test_what_cannot_be_updated_is_a_sentence(folder, bundle, updated):
         update_bundle(bundle, folder / "few.csv", folder / "no", outcomes=["idh"], store=folder / "store")
     with pytest.raises(BundleError, match="out exists and is the output folder of a run; name another"):
         update_bundle(bundle, folder / "updating.csv", folder / "out", outcomes=["idh"], store=folder / "store")
-    with pytest.raises(BundleError, match="was updated already, on site n"):
-        update_bundle(updated, folder / "others.csv", folder / "no", store=folder / "store")
     with pytest.raises(CohortError, match="All 60 labeled samples"):
         update_bundle(bundle, folder / "train.csv", folder / "no", store=folder / "store")
     assert not (folder / "no").exists()

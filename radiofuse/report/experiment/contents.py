@@ -13,6 +13,7 @@ from radiofuse.bundle.format import DESCRIPTION, MANIFEST, RECIPE, TABLES
 from radiofuse.bundle.manifest import read_manifest
 from radiofuse.bundle.read import outcomes_in, read_description, read_table
 from radiofuse.bundle.steps import ENCODES, ON_PICTURES, steps_in
+from radiofuse.bundle.updates import versions_of
 from radiofuse.errors import BundleError
 from radiofuse.report.kinds import DETAILS, FUSION, KINDS, MODALITY, OTHER
 from radiofuse.report.scored import WHOLE, Scored
@@ -135,7 +136,8 @@ class Contents(Scored):
         """All fusions on all features, the primary one first."""
         named = self.words["models"].items()
         names = [self.primary, *(name for name, said in named if said["kind"] == FUSION)]
-        later = {one["answer"] for one in self.about.get("updates", {}).values()}  # no fusion of the run
+        updates = self.about.get("updates", {}).values()
+        later = {one["answer"] for update in updates for one in versions_of(update)}  # no fusion of the run
         return [name for name in dict.fromkeys(names) if name not in later]
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from radiofuse.bundle.intervals import OF
+from radiofuse.bundle.intervals import SHARE
 from radiofuse.report.patient.numbers import plain, share, shares_apart, short, signed
 from radiofuse.report.patient.surroundings import near_the_number
 from radiofuse.report.patient.words import Reader, asked
@@ -15,10 +15,10 @@ from radiofuse.wording import MISSING
 
 NO_CLASS = "none"  # the set of classes of a patient who is like those of none
 
-PLAIN_INTERVALS = {
-    OF: "These shares are of a group of people. They do not say how sure the model is of you, and your own number may "
-    "lie outside of them."
-}
+PLAIN_INTERVALS = (
+    "These shares are of a group of people. They do not say how sure the model is of you, and your own number may lie "
+    "outside of them."
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _to_patient(name: str, of: Mapping[str, Any], told_near: str) -> Iterator[st
     for label, ends in _intervals(of):
         yield (
             f"The model was tried on other patients. Of those to whom it gave such a number for {name} = {label}, "
-            f"{_group(of, label, ends)}. {PLAIN_INTERVALS.get(_of_interval(of), _of_interval(of))}"
+            f"{_group(of, label, ends)}. {_plainly(of)}"
         )
     if of.get("set") == NO_CLASS:
         yield "The model's number fits none of the possible answers well: it does not know."
@@ -135,6 +135,12 @@ def _intervals(of: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float]
 def _level(of: Mapping[str, Any]) -> str:
     level = of.get("interval_level")
     return "interval" if level is None else f"{100 * level:.0f}% interval"
+
+
+def _plainly(of: Mapping[str, Any]) -> str:
+    """Return in plain words what an interval holds, where it is the share among other patients."""
+    told = _of_interval(of)
+    return PLAIN_INTERVALS if told.startswith(SHARE) else told
 
 
 def _of_interval(of: Mapping[str, Any]) -> str:
