@@ -23,6 +23,7 @@ from radiofuse.commands.other_cohort import (
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.files.aside import write_file
+from radiofuse.files.objects import from_anywhere
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
 from radiofuse.wording import counted, some
 
@@ -84,7 +85,7 @@ def main(
     require_folder(store, "--store")
     require_apart({"--out": out, "--store": store})
     options: dict[str, Any] = {"n_jobs": jobs, "retry_failed": retry_failed, "outcomes": outcome}
-    options["store"] = store.absolute()  # a cluster's workers may be in another folder
+    options["store"] = from_anywhere(store)  # a cluster's workers may be in another folder
     with terminal.warnings_as_sentences():
         loaded = Naming(key).load(bundle, signed_by, trust or ())
         written = written_otherwise(
