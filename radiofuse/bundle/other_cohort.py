@@ -98,6 +98,7 @@ def read_other_cohort(
         **labeled,
     )
     refuse_lacking_sites(about, table)
+    table.attrs["read_from"] = str(cohort)
     return table
 
 

@@ -118,7 +118,12 @@ def modalities_of_model(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
         log.warning("The model does not read %s, which the cohort table names: left out.", ", ".join(strange))
     if not set(known) - {columns.CLINICAL}:
         wanted, found = ", ".join(bundle.description["modalities"]), ", ".join(grouped) or "none"
-        raise BundleError(f"The model needs at least one of the modalities {wanted}; the cohort table names {found}.")
+        whose = f"the cohort table {table.attrs['read_from']}" if "read_from" in table.attrs else "the cohort table"
+        raise BundleError(
+            f"The model needs at least one of the modalities {wanted}; {whose} names {found}. Add columns "
+            "<modality>__image with the files of the images, or the features that the model reads, or say with "
+            "--modality-pattern how the table names them."
+        )
     kept = [
         "sample_id",
         "patient_id",

@@ -325,5 +325,8 @@ def test_what_cannot_be_updated_is_a_sentence(folder, bundle, updated):
         update_bundle(bundle, folder / "updating.csv", folder / "out", outcomes=["idh"], store=folder / "store")
     with pytest.raises(CohortError, match="All 60 labeled samples"):
         update_bundle(bundle, folder / "train.csv", folder / "no", store=folder / "store")
+    pd.read_csv(folder / "fresh.csv")[["sample_id", "idh"]].to_csv(folder / "labels.csv", index=False)
+    with pytest.raises(BundleError, match=r"the cohort table .*labels\.csv names none\. Add columns <modality>__image"):
+        update_bundle(bundle, folder / "labels.csv", folder / "no", outcomes=["idh"], store=folder / "store")
     assert not (folder / "no").exists()
     assert "mean_updated" not in set(read_table(updated.folder, "predictions")["model"])
