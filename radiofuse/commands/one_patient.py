@@ -14,8 +14,8 @@ from radiofuse.commands.further_outputs import FurtherOutputs, further_sentences
 from radiofuse.commands.naming import AS_THEY_ARE, Naming
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
-from radiofuse.files.objects import place_of
 from radiofuse.files.outputs import is_stdout, require_apart, require_file, require_folder
+from radiofuse.files.places import place_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import typer
 
 from radiofuse.commands import terminal
 from radiofuse.errors import RequestError
-from radiofuse.files.objects import place_of
+from radiofuse.files.places import place_of
 from radiofuse.selection_run.request import CORRECTIONS, PUBLISHED, SelectionRequest
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import typer
 from radiofuse.commands import terminal
 from radiofuse.commands.screen import table_lines
 from radiofuse.errors import RequestError
-from radiofuse.files.objects import on_this_machine, place_of
 from radiofuse.files.outputs import is_stream, require_file
+from radiofuse.files.places import on_this_machine, place_of
 
 if TYPE_CHECKING:
     from radiofuse.store.feature_store import FeatureStore

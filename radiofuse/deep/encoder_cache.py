@@ -25,7 +25,7 @@ from radiofuse.deep.stored_embeddings import embedded_records, embeddings_block
 from radiofuse.deep.training.task import EncoderSpec, TrainingTask
 from radiofuse.deep.weights import TrainedEncoder, load_encoder, save_encoder
 from radiofuse.errors import BundleError
-from radiofuse.files.objects import on_this_machine, place_of
+from radiofuse.files.places import on_this_machine, place_of
 from radiofuse.store import FeatureStore, content_key
 from radiofuse.store.losses import plainly
 from radiofuse.store.picture_rows import PictureRows

@@ -15,7 +15,7 @@ from radiofuse.experiment.models.model_list import model_list, of_several_outcom
 from radiofuse.experiment.preparation import prepare_rows
 from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
-from radiofuse.files.objects import from_anywhere
+from radiofuse.files.places import from_anywhere
 from radiofuse.patients import permuted
 from radiofuse.progress import Meter, silent
 from radiofuse.work.cluster import on_cluster

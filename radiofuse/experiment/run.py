@@ -21,8 +21,8 @@ from radiofuse.experiment.recipe.recipe import Recipe, read_recipe
 from radiofuse.experiment.rows import Rows
 from radiofuse.experiment.scores.fusion_weights import Weights, weigh_members
 from radiofuse.experiment.scores.run_times import FINAL, WEIGHTS, run_times
-from radiofuse.files.objects import from_anywhere
 from radiofuse.files.outputs import is_page, is_page_json
+from radiofuse.files.places import from_anywhere
 from radiofuse.patients.pseudonyms import Pseudonyms
 from radiofuse.progress import Meter, silent
 from radiofuse.report import write_report

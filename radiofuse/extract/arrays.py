@@ -16,7 +16,7 @@ from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
 from radiofuse.extract.shared_images import refuse_shared_images
 from radiofuse.extract.tasks import Task, list_tasks
-from radiofuse.files.objects import place_of
+from radiofuse.files.places import place_of
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.sample_arrays import ArraySpec, sample_arrays

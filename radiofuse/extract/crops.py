@@ -14,7 +14,7 @@ import pandas as pd
 
 from radiofuse.errors import StoreError
 from radiofuse.extract.cohort_run import Extraction, extract_cohort
-from radiofuse.files.objects import on_this_machine
+from radiofuse.files.places import on_this_machine
 from radiofuse.imaging import CropIndex, Cropping, Crops, RoiPair, row_type, tumor_crops, write_crops
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.store import Block, FeatureStore

@@ -14,7 +14,7 @@ import pandas as pd
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
-from radiofuse.files.objects import on_this_machine, place_of
+from radiofuse.files.places import on_this_machine, place_of
 from radiofuse.imaging.atlas import atlas_file
 from radiofuse.imaging.brain_command import check_command
 from radiofuse.imaging.ready_files import BRAIN, ONE_MASK, ReadyFiles, Registered, SampleFiles, make_sample_ready

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +16,11 @@ from functools import total_ordering
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
-from uuid import uuid4
+from typing import Any, Literal
 
 from radiofuse.errors import RequestError, StoreError
 
 LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "memory": "fsspec"}  # what fsspec needs for each scheme
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_COLLAPSED = re.compile(r"(s3|gs|memory|file):/[^/]")  # what pathlib leaves of a URL
 # What libraries of object stores raise beside errors of the operating system; looked up in those that are loaded.
 _RAISED = {
     "botocore.exceptions": ("BotoCoreError", "ClientError"),
@@ -213,82 +208,6 @@ class ObjectPath:
         import fsspec
 
         return fsspec.filesystem(self.scheme, use_listings_cache=False)  # others write at the same time
-
-
-Place: TypeAlias = Path | ObjectPath
-
-
-def place_of(place: str | Path | ObjectPath) -> Place:
-    """Return a folder's path, or that of an object store where a text is a URL.
-
-    Raises
-    ------
-    RequestError
-        If the URL cannot be used.
-
-    Examples
-    --------
-    >>> place_of("feature_store").name, place_of("file:///data/store").name, str(place_of("memory://trial/"))
-    ('feature_store', 'store', 'memory://trial')
-    """
-    if isinstance(place, ObjectPath):
-        return place
-    if isinstance(place, Path):
-        if _COLLAPSED.match(str(place)):
-            raise RequestError(f"{place} was a URL before it became a Path, which drops a slash. Hand it over as text.")
-        return place
-    found = _URL.fullmatch(place)
-    if found is None:
-        return Path(place)
-    return Path("/" + found[2].lstrip("/")) if found[1] == "file" else ObjectPath(place)
-
-
-def from_anywhere(place: str | Path | ObjectPath) -> str:
-    """Return how a process in another working folder names a place: by its absolute path, or its URL as it is."""
-    there = place_of(place)
-    return str(there.absolute() if isinstance(there, Path) else there)
-
-
-def on_this_machine(place: Place) -> Path:
-    """Return the folder for what only this machine can use: the place itself, or for a URL a folder of the user's.
-
-    It lies in the folder that ``RADIOFUSE_CACHE`` names, else in ``~/.cache/radiofuse``, and may be deleted.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> on_this_machine(Path("feature_store")).name, on_this_machine(ObjectPath("memory://trial")).name
-    ('feature_store', 'trial-2f3facf840b6')
-    """
-    if isinstance(place, Path):
-        return place
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("RADIOFUSE_CACHE") or Path(caches) / "radiofuse")
-    return folder / f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
-
-
-def fetched(place: Place) -> Path:
-    """Return a file that can be mapped into memory: itself, or a copy on this machine of one in an object store.
-
-    A copy is named by the content that the store tells of the file, so a file that was written anew is fetched anew.
-    """
-    if isinstance(place, Path):
-        return place
-    copy = on_this_machine(place.parent) / f"{place.content_tag()}-{place.name}"
-    if not copy.is_file():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        aside = copy.with_name(f".{uuid4().hex}.tmp")
-        aside.write_bytes(place.read_bytes())
-        aside.replace(copy)
-    return copy
-
-
-def move(source: Place, target: Place) -> None:
-    """Give a file another name in the same folder or object store; what bore it is replaced."""
-    if isinstance(source, ObjectPath) and isinstance(target, ObjectPath):
-        source.replace(target)
-    else:
-        Path(str(source)).replace(str(target))
 
 
 def remedy(error: OSError) -> str:

@@ -11,8 +11,9 @@ from itertools import combinations
 from pathlib import Path
 
 from radiofuse.errors import RequestError
-from radiofuse.files.objects import ObjectPath, place_of
+from radiofuse.files.objects import ObjectPath
 from radiofuse.files.paths import is_of_windows, with_home
+from radiofuse.files.places import place_of
 
 OTHERWISE = "Move it, name another file, or pass --overwrite."
 UNFINISHED = ".being_written.json"  # the names that a run is about to write; gone once all are there

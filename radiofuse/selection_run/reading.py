@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.errors import RequestError
-from radiofuse.files.objects import ObjectPath, Place
+from radiofuse.files.objects import ObjectPath
 from radiofuse.files.outputs import sha256_of
+from radiofuse.files.places import Place
 from radiofuse.selection_run.request import SelectionRequest
 from radiofuse.tables.features import MADE_BY, RawTable
 from radiofuse.tables.joining import join_labels, join_modalities, label_column, no_column, read_rows, rename_ids

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from radiofuse.errors import RequestError
-from radiofuse.files.objects import Place
 from radiofuse.files.paths import with_home
+from radiofuse.files.places import Place
 from radiofuse.select.choices import known_name
 from radiofuse.tables.columns import is_modality, modality_pattern
 from radiofuse.tables.roles import UNNAMED, Roles

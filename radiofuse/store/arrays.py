@@ -17,8 +17,9 @@ import numpy as np
 
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
-from radiofuse.files.objects import ObjectPath, ObjectStoreError, Place, fetched, place_of, remedy
+from radiofuse.files.objects import ObjectPath, ObjectStoreError, remedy
 from radiofuse.files.outputs import sha256_of
+from radiofuse.files.places import Place, fetched, place_of
 
 FOLDER, FORMAT = "arrays", 1
 

@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 import pyarrow as pa
 
-from radiofuse.files.objects import Place
+from radiofuse.files.places import Place
 from radiofuse.store import rows, shard, wide
 from radiofuse.store.record import Block
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
-from radiofuse.files.objects import ObjectPath, Place, on_this_machine, place_of
+from radiofuse.files.objects import ObjectPath
+from radiofuse.files.places import Place, on_this_machine, place_of
 from radiofuse.store import shard
 from radiofuse.store.fingerprints import Fingerprints
 from radiofuse.store.losses import plainly

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from radiofuse.errors import RadiofuseError, StoreError
-from radiofuse.files.objects import Place
+from radiofuse.files.places import Place
 from radiofuse.progress import Progress
 from radiofuse.store import shard
 

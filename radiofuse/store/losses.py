@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from radiofuse.errors import StoreError
-from radiofuse.files.objects import Place, remedy
+from radiofuse.files.objects import remedy
+from radiofuse.files.places import Place
 from radiofuse.store import shard
 
 

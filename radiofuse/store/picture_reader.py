@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from radiofuse.errors import StoreError
-from radiofuse.files.objects import Place, fetched
+from radiofuse.files.places import Place, fetched
 
 FILES_AT_ONCE = 16  # each is an open file, of which a process may have about a thousand, and its pages count as memory
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from radiofuse.files.objects import Place
+from radiofuse.files.places import Place
 
 
 class PictureSource(Protocol):

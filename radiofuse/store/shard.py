@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
-from radiofuse.files.objects import ObjectStoreError, Place, move, remedy
+from radiofuse.files.objects import ObjectStoreError, remedy
+from radiofuse.files.places import Place, move
 from radiofuse.store import held
 from radiofuse.store.record import BLOCK, Block
 

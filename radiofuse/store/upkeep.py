@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from radiofuse.errors import StoreError
-from radiofuse.files.objects import on_this_machine
+from radiofuse.files.places import on_this_machine
 from radiofuse.progress import Progress
 from radiofuse.store import rows, shard
 from radiofuse.store.audit import StoreReport, audit_block, audit_fingerprints

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from radiofuse.errors import StoreError
-from radiofuse.files.objects import Place, remedy
+from radiofuse.files.objects import remedy
+from radiofuse.files.places import Place
 from radiofuse.store import rows, shard
 from radiofuse.store.record import Block, Record
 

@@ -23,7 +23,8 @@ from radiofuse.commands.select import app as select
 from radiofuse.commands.store import app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError, StoreError
-from radiofuse.files.objects import ObjectPath, place_of
+from radiofuse.files.objects import ObjectPath
+from radiofuse.files.places import place_of
 from radiofuse.store import Block, FeatureStore, Record
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from tests.processes import LIMIT_S
