@@ -43,6 +43,7 @@ TWELVE = {
     "imageType": {"Original": {}, "Wavelet": {"wavelet": "coif1"}, "LoG": {"sigma": [1.0, 3.0, 5.0]}},
 }
 FAMILIES = ["intensity", "glcm", "glrlm", "glszm", "ngtdm", "ngldm"]
+BIN_START = -5.0  # z-scores: far below it gray levels that no voxel has would cost pictologics minutes
 PICTOLOGICS = "pictologics==0.9.0"
 PYTHONS = ("python3.13", "python3.12")  # it needs one of them
 WORKER = """
@@ -171,7 +172,7 @@ def _steps(name: str, filtered: dict | None) -> list[dict]:
     families = FAMILIES + (["morphology"] if name == "original" else [])
     steps = [{"step": "normalise", "params": {"method": "zscore", "region": "image"}}]
     steps += [{"step": "filter", "params": filtered}] if filtered else []
-    steps += [{"step": "discretise", "params": {"method": "FBS", "bin_width": 0.05, "min_val": -1000.0}}]
+    steps += [{"step": "discretise", "params": {"method": "FBS", "bin_width": 0.05, "min_val": BIN_START}}]
     return [*steps, {"step": "extract_features", "params": {"families": families}}]
 
 
