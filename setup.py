@@ -21,6 +21,9 @@ COMPILE_ARGS = {
     "unix": ["-O3", "-std=c11", "-ffp-contract=off", "-Wall", "-Wextra"],
     "msvc": ["/O2", "/std:c11", "/fp:precise", "/W3"],
 }
+# Named, or a kernel would find logarithms only where the interpreter has loaded them, and a wheel's tag would not say
+# which C library it needs.
+LIBRARIES = {"unix": ["m"]}
 PACKAGE = "radiofuse"
 
 COMPILERS = {
@@ -55,6 +58,7 @@ class BuildKernels(build_ext):
         kind = self.compiler.compiler_type
         for extension in self.extensions:
             extension.extra_compile_args = COMPILE_ARGS.get(kind, COMPILE_ARGS["unix"])
+            extension.libraries = LIBRARIES.get(kind, [])
         super().build_extensions()
 
     def run(self) -> None:

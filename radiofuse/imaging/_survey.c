@@ -149,8 +149,12 @@ static int take_voxels(PyObject *arguments, Py_buffer *view)
     PyObject *object;
     if (!PyArg_ParseTuple(arguments, "O", &object) || PyObject_GetBuffer(object, view, READ) < 0)
         return 0;
-    const int kind = view->ndim == 3 ? kind_of(view) : 0;
-    if (!kind) {
+    int kind = view->ndim == 3 ? kind_of(view) : 0;
+    if (kind && (uintptr_t)view->buf % (uintptr_t)view->itemsize) {
+        kind = 0;
+        PyErr_SetString(PyExc_ValueError, "voxels: do not begin where an item of their type may lie in memory");
+        PyBuffer_Release(view);
+    } else if (!kind) {
         PyErr_Format(PyExc_TypeError, "voxels: expected 3 dimensions of whole or floating numbers, got %d of format %s",
                      view->ndim, view->format ? view->format : "B");
         PyBuffer_Release(view);

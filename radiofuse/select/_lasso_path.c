@@ -14,6 +14,7 @@
    items: once over all rows, and per set by taking the held-out rows away. At every penalty asked for, the
    correlations are computed afresh from the coefficients, and the coefficients are corrected by what those miss. */
 #include "../_arrays.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -921,13 +922,13 @@ static int shapes_fit(const Py_buffer *views, Py_ssize_t n_folds)
 {
     const Py_ssize_t p = views[0].shape[0], n = views[0].shape[1];
     const int64_t *folds = views[3].buf;
-    int fit = n_folds >= 0 && views[1].shape[0] == n && views[2].shape[0] == n && views[3].shape[0] == n &&
+    int fit = n_folds >= 0 && n_folds <= n && views[1].shape[0] == n && views[2].shape[0] == n && views[3].shape[0] == n &&
               views[4].shape[0] == p && views[5].shape[0] == p;
     for (Py_ssize_t i = 0; fit && i < n; i++)
         fit = folds[i] >= (i > 0 ? folds[i - 1] : 0) && folds[i] < n_folds;
     if (!fit)
         PyErr_SetString(PyExc_ValueError,
-                        "start: lengths differ, or folds fall, or a fold is not in range(n_folds)");
+                        "start: lengths differ, or folds fall, or a fold is not in range(n_folds), or folds outnumber rows");
     return fit;
 }
 
@@ -980,7 +981,7 @@ static PyObject *start_paths(PyObject *module, PyObject *arguments)
 /* Follow every path to a penalty, by strides; fill the folds' errors and the coefficients of the path of all rows. */
 static int advance_all(Paths *paths, double alpha, double *errors, double *coefs)
 {
-    const int whole = !paths->screened || alpha <= 0.0;
+    const int whole = !paths->screened || alpha < DBL_MIN; /* strides among smaller numbers would lead nowhere */
     for (;;) {
         double highest = 0.0;
         for (Py_ssize_t k = 0; k < paths->n_sets; k++)
@@ -1016,7 +1017,9 @@ static PyObject *advance(PyObject *module, PyObject *arguments)
         return NULL;
     if (take_array(errors, &views[0], 'f', 8, 1, WRITE, "errors") == 0 &&
         take_array(coefs, &views[1], 'f', 8, 1, WRITE, "coefs") == 0) {
-        if (views[0].shape[0] != paths->n_sets - 1 || views[1].shape[0] != paths->n_columns) {
+        if (!(alpha >= 0)) {
+            PyErr_SetString(PyExc_ValueError, "advance: alpha is negative or NaN");
+        } else if (views[0].shape[0] != paths->n_sets - 1 || views[1].shape[0] != paths->n_columns) {
             PyErr_SetString(PyExc_ValueError, "advance: errors has one item per fold, coefs one per column");
         } else {
             Py_BEGIN_ALLOW_THREADS

@@ -22,8 +22,17 @@ static inline double *values_of(Sorted class, Py_ssize_t column)
     return class.values + column * (class.n_values + 1);
 }
 
+FOR_EACH_PROCESSOR
+static int rise(const double *values, int64_t n)
+{
+    int64_t fall = 0;
+    for (int64_t i = 0; i + 1 < n; i++)
+        fall |= !(values[i] <= values[i + 1]);
+    return !fall;
+}
+
 /* Put an infinity in place of each NaN and behind the values: a value that is never taken. Return how many values there
-   are, or -1 where one of them is infinite itself. */
+   are, -1 where one of them is infinite itself, or -2 where they do not rise. */
 static int64_t close_column(Sorted class, Py_ssize_t column)
 {
     double *values = values_of(class, column);
@@ -31,6 +40,8 @@ static int64_t close_column(Sorted class, Py_ssize_t column)
     values[n] = INFINITY;
     while (n > 0 && isnan(values[n - 1]))
         values[--n] = INFINITY;
+    if (!rise(values, n))
+        return -2;
     return n > 0 && (isinf(values[0]) || isinf(values[n - 1])) ? -1 : n;
 }
 
@@ -104,12 +115,16 @@ static int equally_long(const int64_t *counts)
     return 1;
 }
 
-/* Return the first column that holds an infinite value, or -1 after all are counted. */
+enum { COUNTED = -1, UNSORTED = -2 };
+
+/* Return the first column that holds an infinite value, COUNTED, or UNSORTED where values of a column do not rise. */
 static Py_ssize_t merge_columns(Sorted positive, Sorted negative, Py_ssize_t n_columns, int64_t *counts)
 {
     for (Py_ssize_t c = 0; c < n_columns; c++) {
         counts[c * N_COUNTS + N_POSITIVE] = close_column(positive, c);
         counts[c * N_COUNTS + N_NEGATIVE] = close_column(negative, c);
+        if (counts[c * N_COUNTS + N_POSITIVE] == -2 || counts[c * N_COUNTS + N_NEGATIVE] == -2)
+            return UNSORTED;
         if (counts[c * N_COUNTS + N_POSITIVE] < 0 || counts[c * N_COUNTS + N_NEGATIVE] < 0)
             return c;
     }
@@ -122,7 +137,7 @@ static Py_ssize_t merge_columns(Sorted positive, Sorted negative, Py_ssize_t n_c
             for (next = c; next < n_columns && next < c + ABREAST; next++)
                 merge_groups(values_of(positive, next), values_of(negative, next), counts + next * N_COUNTS);
     }
-    return -1;
+    return COUNTED;
 }
 
 /* merge_classes(positives, negatives, counts): sorted values, columns x (values + 1), the last place of each row free;
@@ -147,7 +162,10 @@ static PyObject *merge_classes(PyObject *module, PyObject *arguments)
             Py_BEGIN_ALLOW_THREADS
             infinite = merge_columns(positive, negative, n_columns, views[2].buf);
             Py_END_ALLOW_THREADS
-            done = PyLong_FromSsize_t(infinite);
+            if (infinite == UNSORTED)
+                PyErr_SetString(PyExc_ValueError, "merge_classes: the values of a column are not sorted, NaN last");
+            else
+                done = PyLong_FromSsize_t(infinite);
         }
     }
     release_arrays(views, 3);
@@ -156,6 +174,15 @@ static PyObject *merge_classes(PyObject *module, PyObject *arguments)
 
 /* A column in sorted order: its rows, and whether the value of each equals the one before. */
 #define DEFINE_COUNT(ROW)                                                                                              \
+    FOR_EACH_PROCESSOR                                                                                                 \
+    static uint32_t highest_##ROW(const ROW *order, Py_ssize_t n)                                                      \
+    {                                                                                                                  \
+        ROW highest = 0;                                                                                               \
+        for (Py_ssize_t k = 0; k < n; k++)                                                                             \
+            highest = order[k] > highest ? order[k] : highest;                                                         \
+        return highest;                                                                                                \
+    }                                                                                                                  \
+                                                                                                                       \
     static void count_distinct_##ROW(const ROW *order, int64_t n, const uint8_t *members, int64_t *counts)             \
     {                                                                                                                  \
         int64_t pairs = 0, n_positive = 0, n_negative = 0;                                                             \
@@ -225,6 +252,18 @@ static int shapes_fit(const Py_buffer *order, const Py_buffer *same, const Py_bu
     return fit;
 }
 
+/* Say whether order holds rows only; set an error where it does not. */
+static int are_rows(const Py_buffer *order)
+{
+    const Py_ssize_t n = order->shape[0] * order->shape[1];
+    const uint32_t highest = order->itemsize == sizeof(uint16_t) ? highest_uint16_t(order->buf, n)
+                                                                 : highest_uint32_t(order->buf, n);
+    if (n == 0 || highest < (uint64_t)order->shape[1])
+        return 1;
+    PyErr_SetString(PyExc_ValueError, "count_ordered: order names a row that is not there");
+    return 0;
+}
+
 /* count_ordered(order, same, n_values, members, counts): columns x rows twice, values per column (those that are NaN
    come last in order), ABSENT, NEGATIVE or POSITIVE per row; counts: columns x 4, written. */
 static PyObject *count_ordered(PyObject *module, PyObject *arguments)
@@ -245,7 +284,7 @@ static PyObject *count_ordered(PyObject *module, PyObject *arguments)
         take_array(objects[2], &views[2], 'i', sizeof(int64_t), 1, READ, "n_values") == 0 &&
         take_array(objects[3], &views[3], 'u', 1, 1, READ, "members") == 0 &&
         take_array(objects[4], &views[4], 'i', sizeof(int64_t), 2, WRITE, "counts") == 0 &&
-        shapes_fit(&views[0], &views[1], &views[2], &views[3], &views[4])) {
+        shapes_fit(&views[0], &views[1], &views[2], &views[3], &views[4]) && are_rows(&views[0])) {
         Py_BEGIN_ALLOW_THREADS
         if (size == sizeof(uint16_t))
             count_columns_uint16_t(&views[0], views[1].buf, views[2].buf, views[3].buf, views[4].buf);

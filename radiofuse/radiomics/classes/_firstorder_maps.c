@@ -126,8 +126,12 @@ static int map_firstorder(const Windows *windows, const double *values, double s
             if (window.ranks[k] != ABSENT)
                 of.sorted[of.n++] = of.x[k];
         }
-        describe_intensities(&of, shift, voxel_volume, f);
-        describe_histogram(&window, of.terms, logarithms, windows->n_positions, f);
+        for (int k = 0; k < N_FIRSTORDER; k++)
+            f[k] = NAN;
+        if (of.n) {
+            describe_intensities(&of, shift, voxel_volume, f);
+            describe_histogram(&window, of.terms, logarithms, windows->n_positions, f);
+        }
         write_features(f, N_FIRSTORDER, v, windows->n_centers, out);
     }
     free_window(&window);

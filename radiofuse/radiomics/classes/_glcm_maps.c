@@ -133,7 +133,8 @@ static int scale_by_margins(const Cooccurrence *of, int32_t *place, double *a, d
     memset(a, 0, (size_t)n * (size_t)n * sizeof(double));
     for (Py_ssize_t k = 0; k < of->n_cells; k++) {
         int i = of->cells[k].i, j = of->cells[k].j;
-        a[place[i] * n + place[j]] = of->cells[k].p / sqrt(of->rows[i] * of->columns[j]);
+        if (of->cells[k].p > 0) /* a weight may be so small that a probability is 0, and its row too */
+            a[place[i] * n + place[j]] = of->cells[k].p / sqrt(of->rows[i] * of->columns[j]);
     }
     return n;
 }

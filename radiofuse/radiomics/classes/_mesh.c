@@ -83,6 +83,7 @@ static PyObject *cube_counts(PyObject *module, PyObject *args)
         PyErr_NoMemory();
         goto failed;
     }
+    memset(views[1].buf, 0, (size_t)views[1].len);
     Py_BEGIN_ALLOW_THREADS
     count_patterns(views[0].buf, views[0].shape, patterns, views[1].buf);
     Py_END_ALLOW_THREADS
@@ -469,7 +470,7 @@ static PyObject *squared_diameters(PyObject *module, PyObject *args)
 
 static PyMethodDef methods[] = {
     {"cube_counts", cube_counts, METH_VARARGS,
-     "cube_counts(mask uint8 (z, y, x), counts int64 (256, 4)): add cubes, sum of z, of y, of x per corner pattern"},
+     "cube_counts(mask uint8 (z, y, x), counts int64 (256, 4)): cubes, sum of z, of y, of x per corner pattern"},
     {"coordinates", coordinates, METH_VARARGS,
      "coordinates(mask uint8 (z, y, x), spacing float64 (3,), out float64 (3, n)): places of the voxels, mm"},
     {"squared_diameters", squared_diameters, METH_VARARGS,

@@ -16,8 +16,8 @@ typedef struct {
 
 /* What is asked for; a matrix that is not wanted is NULL. */
 typedef struct {
-    int32_t *glcm;     /* (n_offsets, n_levels, n_levels) */
-    int32_t *gldm;     /* (n_levels, 2 * n_offsets + 1) */
+    uint32_t *glcm;    /* (n_offsets, n_levels, n_levels) */
+    uint32_t *gldm;    /* (n_levels, 2 * n_offsets + 1) */
     double *ngtdm;     /* (n_levels, 4): voxels, sum of differences, level, voxels without neighbors */
     Py_ssize_t n_levels, n_offsets;
     uint16_t alpha;
@@ -64,7 +64,7 @@ static void count_pairs(const uint16_t *row, Py_ssize_t n, const Py_ssize_t *ste
     for (Py_ssize_t x = 0; x < n; x++) {
         if (!row[x])
             continue;
-        int32_t *pairs = out->glcm + (row[x] - 1) * out->n_levels - 1;
+        uint32_t *pairs = out->glcm + (row[x] - 1) * out->n_levels - 1;
         for (Py_ssize_t k = 0; k < out->n_offsets; k++, pairs += size) {
             uint16_t neighbor = row[x + steps[k]];
             if (neighbor)
@@ -190,6 +190,15 @@ static int shapes_fit(const Py_buffer *arrays, Py_ssize_t n_levels)
            (!arrays[4].obj || (ngtdm[0] == n_levels && ngtdm[1] == 4));
 }
 
+/* Whether no offset leads so far that the box with its border could not be counted. */
+static int are_near(const int32_t *offsets, Py_ssize_t n)
+{
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (offsets[k] < -INT16_MAX || offsets[k] > INT16_MAX)
+            return 0;
+    return 1;
+}
+
 static int take_arrays(PyObject **objects, Py_buffer *arrays)
 {
     return take_array(objects[0], &arrays[0], 'i', 4, 3, READ, "levels") ||
@@ -210,7 +219,7 @@ static PyObject *count(PyObject *self, PyObject *args)
                           &objects[4]))
         return NULL;
     if (!take_arrays(objects, arrays)) {
-        if (shapes_fit(arrays, n_levels) && alpha >= 0) {
+        if (shapes_fit(arrays, n_levels) && alpha >= 0 && are_near(arrays[1].buf, 3 * arrays[1].shape[0])) {
             Matrices out = {arrays[2].buf, arrays[3].buf, arrays[4].buf, n_levels, arrays[1].shape[0],
                             (uint16_t)(alpha < UINT16_MAX ? alpha : UINT16_MAX)};
             Py_BEGIN_ALLOW_THREADS
@@ -222,7 +231,7 @@ static PyObject *count(PyObject *self, PyObject *args)
         if (result == -2)
             PyErr_NoMemory();
         if (result == -3)
-            PyErr_SetString(PyExc_ValueError, "alpha is negative, offsets are too many, or matrices do not fit them");
+            PyErr_SetString(PyExc_ValueError, "alpha is negative, offsets are too many or too far, or matrices do not fit");
     }
     release_arrays(arrays, 5);
     return result ? NULL : Py_NewRef(Py_None);

@@ -24,14 +24,15 @@ static inline int take_windows(PyObject *const *objects, Py_buffer *views, int n
     *windows = (Windows){views[GRID].buf,          views[GRID].shape[0],      views[CENTERS].buf, views[POSITIONS].buf,
                          views[CENTERS].shape[0], views[POSITIONS].shape[0], n_levels};
     int fit = views[OUT].shape[0] == n_features && views[OUT].shape[1] == windows->n_centers &&
-              windows->n_positions > 0 && n_levels > 0;
+              windows->n_positions > 0 && n_levels > 0 && n_levels <= INT16_MAX;
     int64_t low = 0, high = 0;
     for (Py_ssize_t k = 0; fit && k < windows->n_positions; k++) {
         low = windows->positions[k] < low ? windows->positions[k] : low;
         high = windows->positions[k] > high ? windows->positions[k] : high;
     }
+    fit = fit && low > -windows->n_grid && high < windows->n_grid;
     for (Py_ssize_t v = 0; fit && v < windows->n_centers; v++)
-        fit = windows->centers[v] + low >= 0 && windows->centers[v] + high < windows->n_grid;
+        fit = windows->centers[v] >= -low && windows->centers[v] < windows->n_grid - high;
     for (Py_ssize_t k = 0; fit && k < windows->n_grid; k++)
         fit = windows->grid[k] >= 0 && windows->grid[k] <= n_levels;
     if (!fit)
@@ -56,7 +57,9 @@ static inline int are_positions(const int32_t *positions, Py_ssize_t n, Py_ssize
     return 1;
 }
 
-/* Read weights, one for each of n matrices, or None. */
+enum { HEAVIEST = 1000000 }; /* far above every weight, far below what sums and squares of counts overflow from */
+
+/* Read weights, one for each of n matrices and none negative, or None. */
 static inline int take_weights(PyObject *object, Py_buffer *view, Py_ssize_t n, const double **weights)
 {
     *weights = NULL;
@@ -65,10 +68,12 @@ static inline int take_weights(PyObject *object, Py_buffer *view, Py_ssize_t n, 
     if (take_array(object, view, 'f', 8, 1, READ, "weights") < 0)
         return -1;
     *weights = view->buf;
-    if (view->shape[0] == n)
-        return 0;
-    PyErr_SetString(PyExc_ValueError, "voxel maps: expected one weight per direction");
-    return -1;
+    int fit = view->shape[0] == n;
+    for (Py_ssize_t k = 0; fit && k < n; k++)
+        fit = (*weights)[k] >= 0 && (*weights)[k] <= HEAVIEST;
+    if (!fit)
+        PyErr_Format(PyExc_ValueError, "voxel maps: expected one weight per direction, from 0 to %d", HEAVIEST);
+    return fit ? 0 : -1;
 }
 
 /* Read pairs (n_pairs, 2) of positions and where the pairs of each offset begin (n_offsets + 1). */

@@ -43,13 +43,16 @@ static unsigned touching_group(unsigned pattern, unsigned seed, const unsigned *
     return group;
 }
 
-static void fill_joins(uint8_t *joins)
+/* Filled on first use, while Python's lock is held: for every pattern of equal neighbors, those to join. */
+static uint8_t joins[N_PATTERNS * N_JOINS];
+
+static void fill_joins(void)
 {
     unsigned touching[N_NEIGHBORS] = {0};
     for (int a = 0; a < N_NEIGHBORS; a++)
         for (int b = 0; b < N_NEIGHBORS; b++)
             touching[a] |= (unsigned)touch(BEFORE[a], BEFORE[b]) << b;
-    memset(joins, NONE, (size_t)N_PATTERNS * N_JOINS);
+    memset(joins, NONE, sizeof joins);
     for (unsigned pattern = 1; pattern < N_PATTERNS; pattern++) {
         unsigned rest = pattern;
         for (int n_joins = 0; rest; n_joins++) {
@@ -97,8 +100,8 @@ static inline int32_t join(int32_t *parents, int32_t a, int32_t b)
 }
 
 /* Give the voxels of one row labels, and count them per label; returns the highest label so far. */
-static int32_t label_row(const Bordered *box, const uint8_t *joins, const uint16_t *patterns, Py_ssize_t start,
-                         int32_t *labels, int32_t *parents, Zones *zones, int32_t highest)
+static int32_t label_row(const Bordered *box, const uint16_t *patterns, Py_ssize_t start, int32_t *labels,
+                         int32_t *parents, Zones *zones, int32_t highest)
 {
     for (Py_ssize_t x = 0; x < box->shape[2] - 2; x++) {
         Py_ssize_t voxel = start + x;
@@ -154,8 +157,7 @@ static void number(int32_t *labels, size_t n_voxels, const int32_t *parents)
 
 /* Returns the number of zones, -1 without memory, -2 without room. The caller's labels hold 0 and become the numbers
    of the zones; NULL where they are not wanted. */
-static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, const uint8_t *joins, Zones *zones,
-                             int32_t *wanted)
+static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, Zones *zones, int32_t *wanted)
 {
     size_t n_voxels = (size_t)(box->shape[0] * box->plane);
     int32_t *labels = wanted ? wanted : malloc(n_voxels * sizeof *labels);
@@ -167,7 +169,7 @@ static Py_ssize_t find_zones(const Bordered *box, unsigned left_out, const uint8
         for (Py_ssize_t y = 1; highest >= 0 && y < box->shape[1] - 1; y++) {
             Py_ssize_t start = z * box->plane + y * box->row + 1;
             note_equal(box, left_out, start, patterns);
-            highest = label_row(box, joins, patterns, start, labels, parents, zones, highest);
+            highest = label_row(box, patterns, start, labels, parents, zones, highest);
         }
     if (!found)
         found = highest < 0 ? -2 : gather(parents, highest, zones);
@@ -197,73 +199,78 @@ static unsigned neighbors_along(int axis)
     return along;
 }
 
-/* views: levels, joins, levels of the zones, sizes of the zones, labels or nothing */
+static int are_zero(const uint16_t *levels, Py_ssize_t n)
+{
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (levels[k])
+            return 0;
+    return 1;
+}
+
+/* A voxel of the border has no label, so none may look like the neighbor of a zone. */
+static int has_zero_border(const uint16_t *levels, const Py_ssize_t *shape)
+{
+    const Py_ssize_t row = shape[2], plane = shape[1] * row;
+    int zero = are_zero(levels, plane) && are_zero(levels + (shape[0] - 1) * plane, plane);
+    for (Py_ssize_t z = 1; zero && z < shape[0] - 1; z++) {
+        const uint16_t *of = levels + z * plane;
+        zero = are_zero(of, row) && are_zero(of + plane - row, row);
+        for (Py_ssize_t y = 1; zero && y < shape[1] - 1; y++)
+            zero = !of[y * row] && !of[(y + 1) * row - 1];
+    }
+    return zero;
+}
+
+/* views: levels, levels of the zones, sizes of the zones, labels or nothing */
 static int fit_together(const Py_buffer *views)
 {
     const Py_ssize_t *shape = views[0].shape;
     return shape[0] > 2 && shape[1] > 2 && shape[2] > 2 && views[0].len / 2 <= INT32_MAX &&
-           views[1].len == N_PATTERNS * N_JOINS && views[2].len == views[3].len &&
-           (!views[4].obj || views[4].len == 2 * views[0].len);
+           views[1].len == views[2].len && has_zero_border(views[0].buf, shape) &&
+           (!views[3].obj || views[3].len == 2 * views[0].len);
 }
 
-/* zones(levels, joins, flat_axis, zone_levels, zone_sizes[, labels]) -> number of zones: the levels and sizes of all
-   zones of levels (z, y, x) of uint16 with a zero border, in arrays of int32 with room for them; joins is what joins()
-   filled; flat_axis -1 looks for zones in three dimensions, else in the slices across that axis; labels is None, or
-   zeros of int32 in the shape of levels that become the number of each voxel's zone, from 1. */
+/* zones(levels, flat_axis, zone_levels, zone_sizes[, labels]) -> number of zones: the levels and sizes of all zones of
+   levels (z, y, x) of uint16 with a zero border, in arrays of int32 with room for them; flat_axis -1 looks for zones in
+   three dimensions, else in the slices across that axis; labels is None, or int32 in the shape of levels that becomes
+   the number of each voxel's zone, from 1, and 0 outside of any. */
 static PyObject *zones(PyObject *module, PyObject *arguments)
 {
-    PyObject *objects[5] = {NULL, NULL, NULL, NULL, Py_None};
-    Py_buffer views[5] = {0};
+    PyObject *objects[4] = {NULL, NULL, NULL, Py_None};
+    Py_buffer views[4] = {0};
     int flat_axis;
     Py_ssize_t found = -3;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOiOO|O", &objects[0], &objects[1], &flat_axis, &objects[2], &objects[3],
-                          &objects[4]))
+    if (!PyArg_ParseTuple(arguments, "OiOO|O", &objects[0], &flat_axis, &objects[1], &objects[2], &objects[3]))
         return NULL;
     if (take_array(objects[0], &views[0], 'u', 2, 3, READ, "levels") < 0 ||
-        take_array(objects[1], &views[1], 'u', 1, 2, READ, "joins") < 0 ||
-        take_array(objects[2], &views[2], 'i', 4, 1, WRITE, "zone_levels") < 0 ||
-        take_array(objects[3], &views[3], 'i', 4, 1, WRITE, "zone_sizes") < 0 ||
-        (objects[4] != Py_None && take_array(objects[4], &views[4], 'i', 4, 3, WRITE, "labels") < 0))
+        take_array(objects[1], &views[1], 'i', 4, 1, WRITE, "zone_levels") < 0 ||
+        take_array(objects[2], &views[2], 'i', 4, 1, WRITE, "zone_sizes") < 0 ||
+        (objects[3] != Py_None && take_array(objects[3], &views[3], 'i', 4, 3, WRITE, "labels") < 0))
         goto release;
     if (!fit_together(views)) {
-        PyErr_SetString(PyExc_ValueError, "zones: levels, joins and zones do not fit together");
+        PyErr_SetString(PyExc_ValueError, "zones: levels, zones and labels do not fit together, or levels have no border of zeros");
         goto release;
     }
     Bordered box = bordered(&views[0]);
-    Zones all = {views[2].buf, views[3].buf, views[2].shape[0]};
+    Zones all = {views[1].buf, views[2].buf, views[1].shape[0]};
+    if (!joins[N_JOINS + 1]) /* NONE, once they are there */
+        fill_joins();
+    if (views[3].obj)
+        memset(views[3].buf, 0, (size_t)views[3].len);
     Py_BEGIN_ALLOW_THREADS
-    found = find_zones(&box, neighbors_along(flat_axis), views[1].buf, &all, views[4].buf);
+    found = find_zones(&box, neighbors_along(flat_axis), &all, views[3].buf);
     Py_END_ALLOW_THREADS
     if (found == -1)
         PyErr_NoMemory();
     if (found == -2)
         PyErr_SetString(PyExc_ValueError, "zones: too little room for the zones");
 release:
-    release_arrays(views, 5);
+    release_arrays(views, 4);
     return found < 0 ? NULL : PyLong_FromSsize_t(found);
 }
 
-/* joins(table): fill table (8192, 4) of uint8 with the neighbors to join for every pattern of equal neighbors. */
-static PyObject *joins(PyObject *module, PyObject *table)
-{
-    Py_buffer view;
-    (void)module;
-    if (take_array(table, &view, 'u', 1, 2, WRITE, "table") < 0)
-        return NULL;
-    int fits = view.shape[0] == N_PATTERNS && view.shape[1] == N_JOINS;
-    if (fits)
-        fill_joins(view.buf);
-    else
-        PyErr_SetString(PyExc_ValueError, "joins: expected a table of 8192 rows and 4 columns");
-    PyBuffer_Release(&view);
-    if (!fits)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef methods[] = {
-    {"zones", zones, METH_VARARGS, NULL}, {"joins", joins, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {{"zones", zones, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_zones", NULL, 0, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__zones(void)

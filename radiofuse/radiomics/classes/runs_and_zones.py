@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -127,7 +127,7 @@ def labeled_zones(levels: np.ndarray, *, flat_axis: int | None = None) -> tuple[
     >>> labels.tolist(), zone_levels.tolist()
     ([[[1, 1, 2, 3], [1, 2, 2, 2]]], [1, 2, 1])
     """
-    labels = np.zeros([side + 2 for side in levels.shape], np.int32)
+    labels = np.empty([side + 2 for side in levels.shape], np.int32)
     zone_levels, _ = _found_zones(levels, flat_axis, labels)
     return labels[1:-1, 1:-1, 1:-1], zone_levels
 
@@ -136,7 +136,7 @@ def _found_zones(levels: np.ndarray, flat_axis: int | None, labels: np.ndarray |
     """Return level and size of every zone, and number its voxels in ``labels``, which has a border."""
     zone_levels, zone_sizes = np.empty((2, levels.size), np.int32)  # a zone holds a voxel or more
     axis = -1 if flat_axis is None else flat_axis
-    n_zones = _zones.zones(_bordered(levels), _joins(), axis, zone_levels, zone_sizes, labels)
+    n_zones = _zones.zones(_bordered(levels), axis, zone_levels, zone_sizes, labels)
     return zone_levels[:n_zones], zone_sizes[:n_zones]
 
 
@@ -241,10 +241,3 @@ def _bordered(levels: np.ndarray) -> np.ndarray:
     bordered = np.zeros(tuple(side + 2 for side in levels.shape), np.uint16)
     bordered[1:-1, 1:-1, 1:-1] = levels
     return bordered
-
-
-@cache
-def _joins() -> np.ndarray:
-    joins = np.empty((8192, 4), np.uint8)  # 2^13 patterns of the neighbors that come before a voxel
-    _zones.joins(joins)
-    return joins

@@ -4,6 +4,7 @@
 #include "../../_arrays.h"
 
 enum { BLOCK_BYTES = 128 };
+#define LONGEST (PY_SSIZE_T_MAX / 4) /* of a line: far from where places on it overflow */
 
 /* Output o, counted along the whole periodic line, is the sum over j of taps[j] * line[o + n_taps/2 - j]. Where that
    reads past the line's end, the first n_wrapped taps fall on its beginning, and PyWavelets adds those first, from the
@@ -67,7 +68,8 @@ DEFINE_FILTER(double)
 static int shapes_fit(const Py_buffer *views, Py_ssize_t first, Py_ssize_t line_length)
 {
     const Py_ssize_t *in = views[0].shape, *out = views[1].shape;
-    if (in[0] == out[0] && in[1] == out[1] + views[2].shape[0] - 1 && in[2] == out[2] && first >= 0 && line_length > 0)
+    if (in[0] == out[0] && in[1] == out[1] + views[2].shape[0] - 1 && in[2] == out[2] && views[2].shape[0] > 0 &&
+        first >= 0 && first <= LONGEST && line_length > 0 && line_length <= LONGEST)
         return 1;
     PyErr_SetString(PyExc_ValueError, "filter_axis: the block needs one voxel less than taps beyond the outputs");
     return 0;

@@ -143,26 +143,27 @@ def test_zones_are_the_connected_components_of_scipy(shape, n_levels, share_insi
 
 
 def test_every_pattern_of_equal_neighbors_joins_each_touching_group_once():
-    """8,192 patterns of the 13 neighbors before a voxel, against SciPy's components of the 26 round it."""
-    joins = np.empty((8192, 4), np.uint8)
-    _zones.joins(joins)
+    """8,192 patterns of the 13 neighbors before a voxel, and the voxel: against SciPy's components."""
     before = [(0, 0, -1), *((0, -1, x) for x in (1, 0, -1)), *((-1, y, x) for y in (1, 0, -1) for x in (1, 0, -1))]
     for pattern in range(0, 8192, 7):
-        present = np.zeros((3, 3, 3), bool)
+        levels = np.zeros((3, 3, 3), np.int32)
+        levels[1, 1, 1] = 1
         for k in range(13):
-            present[tuple(np.add(before[k], 1))] = pattern >> k & 1
-        labels, n_groups = ndimage.label(present, np.ones((3, 3, 3)))
-        joined = [labels[tuple(np.add(before[k], 1))] for k in joins[pattern] if k < 13]
-        assert sorted(joined) == list(range(1, n_groups + 1))
+            levels[tuple(np.add(before[k], 1))] = pattern >> k & 1
+        labels, n_groups = ndimage.label(levels, np.ones((3, 3, 3)))
+        sizes = np.sort(np.bincount(labels.ravel())[1:])
+        zones = zone_sizes(levels, 1)
+        assert np.repeat(zones.sizes, zones.counts[0]).tolist() == sizes.tolist(), (pattern, n_groups)
 
 
 def test_the_kernel_refuses_arrays_that_do_not_fit():
-    joins, few = np.zeros((8192, 4), np.uint8), np.zeros(1, np.int32)
-    levels = np.pad(np.arange(1, 28, dtype=np.uint16).reshape(3, 3, 3), 1)
+    few = np.zeros(1, np.int32)
+    inside = np.arange(1, 28, dtype=np.uint16).reshape(3, 3, 3)
     with pytest.raises(ValueError, match="too little room"):
-        _zones.zones(levels, joins, -1, few, few.copy())
-    with pytest.raises(ValueError, match="do not fit together"):
-        _zones.zones(levels, joins[:10], -1, few, few.copy())
+        _zones.zones(np.pad(inside, 1), -1, few, few.copy())
+    for without_border in (inside, np.pad(inside, ((1, 1), (1, 1), (0, 1)))):
+        with pytest.raises(ValueError, match="do not fit together, or levels have no border of zeros"):
+            _zones.zones(without_border, -1, few, few.copy())
 
 
 @pytest.mark.data
