@@ -44,7 +44,18 @@ def spoil(argument: object, rng: np.random.Generator) -> object:
         return rng.choice(np.array([None, "text", b"bytes", 1.5, (), bytearray(8), np.float64(2)], object))
     if not isinstance(argument, np.ndarray):
         return _other_number(argument, rng)
-    ways = (_other_type, _other_shape, _other_order, _fewer, _empty, _locked, _shifted, _odd_content, _odd_content, _odd_content)
+    ways = (
+        _other_type,
+        _other_shape,
+        _other_order,
+        _fewer,
+        _empty,
+        _locked,
+        _shifted,
+        _odd_content,
+        _odd_content,
+        _odd_content,
+    )
     return ways[rng.integers(len(ways))](argument.copy(), rng)
 
 
