@@ -128,7 +128,7 @@ def survey(voxels: np.ndarray) -> Intensities:
     >>> survey(np.array([[[0.0, 3.0, np.nan]]]))
     Intensities(n_shown=2, n_bad=1, lowest=0.0)
     """
-    return Intensities(*_survey.intensities(np.require(voxels, requirements="CA")))
+    return Intensities(*_survey.intensities(np.require(voxels, requirements=("C", "A"))))
 
 
 def labels_in(mask: np.ndarray) -> Labels:
@@ -137,7 +137,7 @@ def labels_in(mask: np.ndarray) -> Labels:
     >>> labels_in(np.array([[[0, 0, 2, 1, 0]]])).box
     (slice(0, 1, None), slice(0, 1, None), slice(2, 4, None))
     """
-    n_set, n_bad, are_whole, sides = _survey.mask(np.require(mask, requirements="CA"))
+    n_set, n_bad, are_whole, sides = _survey.mask(np.require(mask, requirements=("C", "A")))
     z, y, x = (slice(*side) if n_set else slice(0, 0) for side in sides)
     return Labels(n_set, n_bad, bool(are_whole), (z, y, x))
 
@@ -147,7 +147,7 @@ def moments(voxels: np.ndarray) -> tuple[bool, float, float]:
 
     The sums are exact, in whatever order, where all are whole and the squares add up to less than 2^53.
     """
-    are_whole, total, squares = _survey.moments(np.require(voxels, requirements="CA"))
+    are_whole, total, squares = _survey.moments(np.require(voxels, requirements=("C", "A")))
     return bool(are_whole), total, squares
 
 
