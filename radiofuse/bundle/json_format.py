@@ -30,12 +30,18 @@ UPDATE_MEASURES = (
 )
 _HARMONIZE = Whole(method=str, site=str, covariates=[str], unseen=str, mean_only=bool, parametric=bool, sites=[str])
 _WORDS = {"title": str, "does": str}
-_RADIOMICS = {
+RADIOMICS = {
     "name": str,
     "backend": str,
     "parameters": {"imageType": {ANY_NAME: (None, {})}, "featureClass": {ANY_NAME: (None, [str])}, "setting": {}},
     "wavelet_subbands": (None, [str]),
     "ibsi": bool,
+    "round_intensities": bool,
+    "mask_threshold": (int, float),
+    "outlier_sigma": (int, float),
+    "ivh_bin_width": (int, float),
+    "ivh_bin_count": int,
+    "ibsi1_complete": bool,
 }
 _READING = {
     "column": str,
@@ -87,7 +93,7 @@ DESCRIPTION_SHAPE = {
     "clinical": [str],
     "columns": [str],
     "settings": {
-        "radiomics": (None, _RADIOMICS),
+        "radiomics": (None, RADIOMICS),
         "mask_label": (None, "any", int, [int]),
         "images": (None, {}),
         "atlas_sha256": (None, str),

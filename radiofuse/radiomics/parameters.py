@@ -24,7 +24,7 @@ class Preprocessing:
     resampled_spacing_mm : tuple of float or None
         Along x, y, z as in the file; 0 keeps the mask's own. None: not resampled.
     interpolator : str or int
-        Of SimpleITK, for the image; the mask is taken from the nearest neighbor.
+        Of SimpleITK, for the image; the mask is taken from the nearest neighbor, under ``ibsi`` linearly.
     pre_crop : bool
         Cut the image to the region's box and ``pad_distance`` voxels round it.
     resegment_range : tuple of float or None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from radiofuse.radiomics.ibsi2_rules import IBSI2
+from radiofuse.radiomics.ibsi_names import AGGREGATED_CLASSES
 from radiofuse.radiomics.parameters import ImageType, Plan, Preprocessing, resolve
 from radiofuse.radiomics.settings import Settings
 from radiofuse.report.experiment.contents import Contents
@@ -13,6 +14,7 @@ from radiofuse.report.paper.prose import Sentence
 from radiofuse.report.tables import pairs
 from radiofuse.wording import counted, listed
 
+PYRADIOMICS_TEXTURES = {"glcm", "glrlm", "glszm", "gldm", "ngtdm"}
 _BACKENDS = {"radiofuse": "radiofuse's own engine, which follows pyradiomics", "pyradiomics": "pyradiomics"}
 _DETAIL = {  # of an image type: the settings that say what it is
     "LoG": ("sigma",),
@@ -69,11 +71,11 @@ def by_topic(radiomics: Mapping[str, Any]) -> dict[str, str]:
     plan = resolve(Settings.from_json(radiomics))
     before, subbands = plan.preprocessing, radiomics.get("wavelet_subbands")
     return {
-        "resampling": _interpolation(before),
+        "resampling": _interpolation(before, ibsi=plan.ibsi),
         "preprocessing": _intensities(before),
         "image_types": f"Image types were {listed([_image_type(one, subbands) for one in plan.image_types])}.",
         "feature_classes": f"Feature classes were {listed([_class(name, plan) for name in plan.classes])}.",
-        "discretization": f"Gray levels were discretized {_discretization(plan)}.",
+        "discretization": f"Gray levels were discretized {_discretization(plan)}.{_histogram_steps(plan)}",
         "neighbors": _neighbors(plan),
         "defaults": _set_by_name(radiomics["parameters"].get("setting") or {}),
     }
@@ -84,12 +86,16 @@ def _set_by_name(setting: Mapping[str, Any]) -> str:
     return f"{named}; every other one has pyradiomics' default."
 
 
-def _interpolation(before: Preprocessing) -> str:
+def _interpolation(before: Preprocessing, *, ibsi: bool) -> str:
     if before.resampled_spacing_mm is None:
         return "Images and masks were not interpolated: features were computed on the voxels of the files."
     spacing = " x ".join(f"{one:g}" for one in before.resampled_spacing_mm)
+    masks = "masks with the nearest neighbor"
+    if ibsi:
+        masks = f"on a grid centered on the image, masks linearly (in from a share of {before.mask_threshold:g})"
+        masks += ", and intensities rounded to whole numbers" if before.round_intensities else ""
     return (
-        f"Images were interpolated to voxels of {spacing} mm ({before.interpolator}), masks with the nearest neighbor; "
+        f"Images were interpolated to voxels of {spacing} mm ({before.interpolator}), {masks}; "
         "a spacing of 0 keeps the mask's own."
     )
 
@@ -105,7 +111,12 @@ def _intensities(before: Preprocessing) -> str:
     if before.resegment_range is not None:
         limits = " to ".join(f"{one:g}" for one in before.resegment_range)
         parts.append(f"the intensity mask was re-segmented to {limits} ({before.resegment_mode})")
-    else:
+    if before.outlier_sigma is not None:
+        parts.append(
+            f"intensities more than {before.outlier_sigma:g} standard deviations from the region's mean were left out "
+            "of the intensity mask"
+        )
+    if before.resegment_range is None and before.outlier_sigma is None:
         parts.append("the intensity mask was not re-segmented")
     return f"{'; '.join(parts)}."
 
@@ -125,23 +136,41 @@ def _class(name: str, plan: Plan) -> str:
 
 def _discretization(plan: Plan) -> str:
     """Return the bins; those of image types with bins of their own one by one."""
-    bins = {one.name: _bins(one) for one in plan.image_types}
+    bins = {one.name: _bins(one, ibsi=plan.ibsi) for one in plan.image_types}
     if len(set(bins.values())) == 1:
         return next(iter(bins.values()))
     return "; ".join(f"of {name} {said}" for name, said in bins.items())
 
 
-def _bins(one: ImageType) -> str:
+def _histogram_steps(plan: Plan) -> str:
+    width, count = plan.histogram_steps.bin_width, plan.histogram_steps.bin_count
+    if "intensity-volume-histogram" not in plan.classes or (width is None and count is None):
+        return ""
+    steps = f"steps of {width:g}" if count is None else f"{count:,} steps"
+    return f" The intensity-volume histogram had {steps}."
+
+
+def _bins(one: ImageType, *, ibsi: bool) -> str:
     texture = one.texture
     if texture.bin_count is not None:
         return f"into a fixed bin number of {texture.bin_count}"
-    start = (
-        "a multiple of the width at or below the region's minimum" if texture.lower is None else f"{texture.lower:g}"
-    )
+    of_minimum = "the region's minimum" if ibsi else "a multiple of the width at or below the region's minimum"
+    start = of_minimum if texture.lower is None else f"{texture.lower:g}"
     return f"with a fixed bin size of {texture.bin_width:g}, the first bin beginning at {start}"
 
 
 def _neighbors(plan: Plan) -> str:
+    """Return which voxels are neighbors; a class with an aggregation of IBSI says it in its name."""
+    aggregated = sorted({AGGREGATED_CLASSES[name][1] for name in plan.classes if name in AGGREGATED_CLASSES})
+    said = []
+    if aggregated:
+        said.append(f"Texture classes with an ending of IBSI ({listed(aggregated)}) were aggregated as it says.")
+    if not aggregated or set(plan.classes) & PYRADIOMICS_TEXTURES:
+        said.append(_neighbors_of_pyradiomics(plan))
+    return " ".join(said)
+
+
+def _neighbors_of_pyradiomics(plan: Plan) -> str:
     first = plan.image_types[0].texture
     where = "in three dimensions" if first.flat_axis is None else "within the slice"
     distances = listed([f"{one:g}" for one in first.distances])
