@@ -69,9 +69,10 @@ def gray_levels(
     (array([1, 1, 2, 5], dtype=int32), 5)
     """
     low, high = _range(values)
-    check_range(float(low), float(high), bin_width=bin_width, bin_count=bin_count, image_type=image_type)
+    start = float(low if lower is None or not ibsi or bin_count is not None else lower)
+    bins = {"bin_width": bin_width, "bin_count": bin_count}
+    check_range(min(start, float(low)), float(high), **bins, image_type=image_type, from_end=start < low)
     if ibsi and bin_count is None:
-        start = float(low if lower is None else lower)
         levels = np.floor((values.astype(float) - start) / bin_width).astype(np.int32) + np.int32(1)
     else:
         edges = _edges_of_width(low, high, bin_width) if bin_count is None else _edges_of_count(values, bin_count)
@@ -86,8 +87,12 @@ def _range(values: np.ndarray) -> tuple[np.number | int, np.number | int]:
     return (low, high) if values.dtype.kind == "f" else (int(low), int(high))
 
 
-def check_range(low: float, high: float, *, bin_width: float, bin_count: int | None, image_type: str) -> None:
+def check_range(
+    low: float, high: float, *, bin_width: float, bin_count: int | None, image_type: str, from_end: bool = False
+) -> None:
     """Refuse a range that is not finite, or spans more gray levels than memory would hold matrices of.
+
+    With ``from_end`` the lowest intensity is the lower end of resegmentRange, from which levels count.
 
     Raises
     ------
@@ -104,6 +109,8 @@ def check_range(low: float, high: float, *, bin_width: float, bin_count: int | N
     if n_levels > MAX_GRAY_LEVELS:
         bins = f"binWidth {bin_width:g}" if bin_count is None else f"binCount {bin_count}"
         remedy = "Raise binWidth, set binCount, or set normalize." if bin_count is None else "Lower binCount."
+        bins += f" from {low:g}, the lower end of resegmentRange" if from_end else ""
+        remedy = f"Raise that end. {remedy}" if from_end else remedy
         raise ImageError(
             "too_many_grey_levels",
             f"The {image_type} image spans {n_levels:,.0f} gray levels at {bins}; "

@@ -119,3 +119,13 @@ def test_intensities_too_close_for_the_bins_are_refused():
     with pytest.raises(ImageError, match="too close for 64 bins") as caught:
         gray_levels(values, bin_count=64)
     assert caught.value.code == "too_few_grey_levels"
+
+
+def test_levels_that_no_voxel_has_count_too():
+    """From a lower end far below every intensity the levels are many, and matrices hold all of them."""
+    values = np.array([0.0, 12.0, 60.0])
+    assert gray_levels(values, bin_width=5, ibsi=True, lower=-10_000)[1] == 2013
+    with pytest.raises(ImageError, match="4,013 gray levels at binWidth 5 from -20000, the lower end") as refused:
+        gray_levels(values, bin_width=5, ibsi=True, lower=-20_000)
+    assert refused.value.code == "too_many_grey_levels" and "Raise that end." in str(refused.value)
+    assert gray_levels(values, bin_width=5, lower=-20_000)[1] == 13  # pyradiomics counts from the minimum

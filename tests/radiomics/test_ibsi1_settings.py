@@ -110,8 +110,16 @@ def test_the_same_spacing_leaves_image_and_mask_as_they_are():
     voxels, inside = rng.normal(size=(5, 6, 7)), rng.random((5, 6, 7)) < 0.5
     for by in ("sitkNearestNeighbor", "sitkLinear", "sitkBSpline"):
         same = prepared(volume(voxels), volume(inside), spacing=[1, 1, 1], by=by)
-        np.testing.assert_allclose(same.array, voxels, atol=1e-9)
+        np.testing.assert_array_equal(same.array, voxels)  # to the bit: 0 stays in a range from 0 on
         np.testing.assert_array_equal(same.roi.array, inside)
+
+
+def test_voxels_that_keep_their_place_keep_their_value():
+    voxels = np.random.default_rng(0).integers(0, 9, (7, 9, 11)).astype(float)
+    coarse = prepared(volume(voxels), volume(np.ones(voxels.shape, bool)), spacing=[2, 2, 2], by="sitkBSpline")
+    np.testing.assert_array_equal(coarse.array, voxels[::2, ::2, ::2])  # odd sides: every second center is an old one
+    mixed = prepared(volume(voxels), volume(np.ones(voxels.shape, bool)), spacing=[2, 1, 3], by="sitkBSpline")
+    np.testing.assert_array_equal(mixed.array, voxels[::3, :, ::2])
 
 
 def test_outliers_are_those_of_what_the_range_leaves():
