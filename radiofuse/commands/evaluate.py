@@ -23,8 +23,8 @@ from radiofuse.commands.other_cohort import (
 from radiofuse.commands.sign import SignedBy
 from radiofuse.commands.trust import Trust
 from radiofuse.files.aside import write_file
-from radiofuse.files.places import from_anywhere
 from radiofuse.files.outputs import require_apart, require_folder, require_own_tables, sha256_of
+from radiofuse.files.places import from_anywhere
 from radiofuse.wording import counted, some
 
 if TYPE_CHECKING:

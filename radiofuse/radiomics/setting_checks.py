@@ -56,8 +56,9 @@ def problems_of(mapping: Mapping[str, Any]) -> list[str]:
 def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     unknown = [part for part in mapping if part not in (*PARTS, OWN_PART)]
     if unknown:
-        meant = did_you_mean(str(unknown[0]), PARTS)
-        yield f"unknown parts {sorted(map(str, unknown))}; known are {sorted(PARTS)}.{meant}"
+        known = (*PARTS, OWN_PART)
+        meant = f" It belongs under {OWN_PART}." if unknown[0] in OWN_KEYS else did_you_mean(str(unknown[0]), known)
+        yield f"unknown parts {sorted(map(str, unknown))}; known are {sorted(known)}.{meant}"
     parts = {part: mapping.get(part) for part in (*PARTS, OWN_PART)}
     odd = [part for part, content in parts.items() if not (content is None or isinstance(content, Mapping))]
     yield from (f"{part} must be a mapping, not {parts[part]!r}." for part in odd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 
@@ -86,13 +87,12 @@ def test_both_grids_have_one_center_and_the_new_one_covers_the_old(size, spacing
 
 
 def test_a_voxel_half_covered_by_the_mask_is_in():
-    inside = np.zeros((4, 4, 5), bool)
-    inside[1:3, 1:3, 1:4] = True  # new centers along x fall between the voxels 1 and 2, and 3 and 4
-    image = volume(np.arange(80.0).reshape(4, 4, 5))
-    at_half = prepared(image, volume(inside), spacing=[2, 0, 0])
-    assert at_half.region.shape == (2, 2, 1) or at_half.region.n_voxels == 8
-    strict = prepared(image, volume(inside), spacing=[2, 0, 0], mask_threshold=0.9)
-    assert strict.region.n_voxels <= at_half.region.n_voxels
+    inside = np.zeros((4, 4, 6), bool)
+    inside[1:3, 1:3, 1:4] = True  # new centers along x: .5 (half in), 2.5 (in), 4.5 (out)
+    image = volume(np.arange(96.0).reshape(4, 4, 6))
+    for threshold, n_along in ((0.01, 2), (0.5, 2), (0.51, 1), (1, 1)):
+        kept = prepared(image, volume(inside), spacing=[2, 0, 0], mask_threshold=threshold)
+        assert kept.region.n_voxels == 4 * n_along
 
 
 def test_linear_interpolation_keeps_a_ramp_and_rounds_only_when_asked():
@@ -193,3 +193,24 @@ def test_fractions_need_steps_for_the_intensity_volume_histogram():
     with pytest.raises(ImageError) as caught:
         make_backend("radiofuse", read_settings(parameters)).compute(volume(voxels), volume(voxels < 1))
     assert caught.value.code == "not_whole_numbers" and "ivh_bin_count: 1000" in str(caught.value)
+
+
+@pytest.mark.parametrize("thickness", [1.0, 2.5, 3.3, 5.0, 6.5])
+def test_a_slice_has_no_density_in_an_ellipsoid_whatever_its_spacing(thickness):
+    inside = np.zeros((9, 12, 12), bool)
+    inside[4, 3:9, 3:8] = True
+    image = volume(np.random.default_rng(2).normal(size=inside.shape), (0.7, 0.7, thickness))
+    extractor = RadiomicsExtractor({"featureClass": {"morphology": []}, "radiofuse": IBSI, "setting": {"binCount": 4}})
+    with pytest.raises(ImageError, match="VolumeDensityAEE"):
+        extractor.extract(image, volume(inside, (0.7, 0.7, thickness)))
+
+
+def test_a_stray_voxel_in_a_slice_of_its_own_moves_no_gray_tone_difference():
+    rng = np.random.default_rng(3)
+    voxels, inside = rng.integers(0, 40, (6, 8, 8)).astype(float), np.zeros((6, 8, 8), bool)
+    inside[1:3, 2:7, 2:7] = True
+    extractor = RadiomicsExtractor({"featureClass": {"ngtdm-2D": []}, "radiofuse": IBSI, "setting": {"binCount": 8}})
+    voxels[4, 4, 4] = voxels[1, 3, 3]  # no new gray level
+    before = extractor.extract(volume(voxels), volume(inside))
+    inside[4, 4, 4] = True
+    pd.testing.assert_series_equal(extractor.extract(volume(voxels), volume(inside)), before)

@@ -73,7 +73,8 @@ def features(textured: TexturedRegion, feature_class: str, names: Sequence[str])
     -----
     2D: every slice has its matrices, and the features of slices (and directions) are averaged. 2.5D: neighbors, runs
     and zones lie in one slice, and the matrices of all slices are summed. 3D: no slices. Slices are those across
-    ``force2Ddimension``, z unless it is given. Directions without pairs have no features and are left out.
+    ``force2Ddimension``, z unless it is given. Directions without pairs, and slices in which
+    no voxel has a neighbor for ``ngtdm``, have no features and are left out.
 
     References
     ----------
@@ -128,7 +129,10 @@ def _gldzm(part: Part, names: Sequence[str]) -> np.ndarray:
 
 
 def _ngtdm(part: Part, names: Sequence[str]) -> np.ndarray:
-    return _row(ngtdm.features(part.matrices("ngtdm"), names, ibsi=True))
+    differences = part.matrices("ngtdm")
+    if (differences[:, 0] == differences[:, 3]).all():  # no voxel has a neighbor: nothing is coarse or fine
+        return np.full((1, len(names)), np.nan)
+    return _row(ngtdm.features(differences, names, ibsi=True))
 
 
 def _ngldm(part: Part, names: Sequence[str]) -> np.ndarray:

@@ -58,7 +58,7 @@ def moran_and_geary(
     n_voxels = inside.sum()
     deviations = np.where(mask, values - values[mask].mean(), 0.0)
     squares = (deviations**2).sum()
-    if not squares:
+    if not np.ptp(values[mask]):  # not by the squares: the mean of equal intensities may be rounded
         return math.nan, math.nan
     weights = _inverse_distances(shape, mask.shape, spacing_mm)
     of_inside = rfftn(inside, shape)

@@ -13,6 +13,8 @@ from radiofuse.radiomics.classes.autocorrelation import moran_and_geary
 from radiofuse.radiomics.classes.shape import Body, axis_length, ratio
 from radiofuse.radiomics.region import Region
 
+FLAT = 1e-12  # of the largest variance; a slice's own is a rounding of its place, not its thickness
+
 
 class Morphology(Body):
     """A region's form and the intensities in it.
@@ -56,8 +58,9 @@ class Morphology(Body):
 
     @property
     def principal_ellipsoid(self) -> np.ndarray:
-        """Semi-axes in mm of the ellipsoid of the principal axes."""
-        return np.array([axis_length(variance) / 2 for variance in self.variances])
+        """Semi-axes in mm of the ellipsoid of the principal axes; of a flat region the least is 0, not a rounding."""
+        variances = np.where(np.abs(self.variances) < FLAT * np.max(self.variances), 0, self.variances)
+        return np.array([axis_length(variance) / 2 for variance in variances])
 
     @cached_property
     def ellipsoid(self) -> np.ndarray:
@@ -119,8 +122,8 @@ def features(shape_region: Region, region: Region, volume: np.ndarray, names: Se
 
     Notes
     -----
-    NaN are the densities of the ellipsoid of the principal axes where the region is flat, the center's shift where
-    intensities sum to 0, and both autocorrelations where all are equal.
+    NaN are the volume's density in the ellipsoid of the principal axes where the region is flat, the center's shift
+    where intensities sum to 0, and both autocorrelations where all are equal.
 
     References
     ----------

@@ -208,3 +208,17 @@ def test_a_voxel_without_a_number_is_refused_where_it_would_spread():
     with pytest.raises(ImageError, match="NaN or infinite") as refusal:
         simoncelli_in_box(volume, (slice(4, 5),) * 3, level=1, axes=XYZ, boundary="periodic")
     assert refusal.value.code == "not_finite"
+
+
+@pytest.mark.parametrize(
+    ("sigma_mm", "cutoff", "left"), [(0.5, 4, "10%"), (1.0, 4, "98%"), (0.1, 4, "100%"), (1.5, 0.1, "100%")]
+)
+def test_a_kernel_that_voxels_do_not_show_is_refused(sigma_mm, cutoff, left):
+    """At a quarter of a voxel it would answer an even image with its intensity."""
+    spacing_mm = (4.0, 1.0, 1.0) if sigma_mm == 1.0 else (1.0, 1.0, 1.0)
+    how = {"sigma_mm": sigma_mm, "cutoff": cutoff, "axes": XYZ, "boundary": "mirror"}
+    with pytest.raises(ImageError, match=f"would answer an even image with {left}") as refused:
+        log_by_ibsi(np.full((9, 9, 9), 1000.0), spacing_mm, (slice(3, 6),) * 3, **how)
+    assert ("dimensions: 2" in str(refused.value)) == (spacing_mm[0] > 1)
+    even = log_by_ibsi(np.full((9, 9, 9), 1000.0), (1.0,) * 3, (slice(3, 6),) * 3, **how | {"sigma_mm": 1, "cutoff": 4})
+    assert np.abs(even).max() < 3
