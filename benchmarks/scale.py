@@ -26,7 +26,7 @@ STEPS = {
     "missing": "what a rerun has to do",
     "list": "what is there, without values",
     "read": "the wide table",
-    "select": "radiofuse select, 3 folds, test and LASSO",
+    "select": "a selection, 3 folds, test and LASSO",
 }
 IDS = "sample_id"
 
