@@ -46,10 +46,7 @@ def select(
     ],
     table: Annotated[
         str | None,  # a Path would drop a slash of a store's URL
-        typer.Argument(
-            metavar="TABLE",
-            help="CSV, TSV, semicolons, .gz or Parquet, one row per sample; or a feature store.",
-        ),
+        typer.Argument(help="CSV, TSV, semicolons, .gz or Parquet, one row per sample; or a feature store."),
     ] = None,
     features: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE: one file per modality instead of TABLE; repeat it.")
@@ -118,12 +115,14 @@ def select(
     output_format: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.table,
 ) -> None:
     """Run the command line; what it says of itself is the ``help`` above."""
-    run_request(as_request(**locals() | {"table": place_of(table) if table else None}))
+    run_request(as_request(**locals()))
 
 
 def as_request(**options: Any) -> SelectionRequest:
     """Return the request of a command line; what was not given keeps its default."""
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {
+        name: place_of(value) if name == "table" else value for name, value in options.items() if value is not None
+    }
     return SelectionRequest(**{name: str(one) if isinstance(one, StrEnum) else one for name, one in given.items()})
 
 
