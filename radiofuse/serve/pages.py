@@ -6,24 +6,17 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from radiofuse.report.page import Banner, render
-from radiofuse.report.patient.surroundings import (
-    VERDICTS,
-    applicability_sentences,
-    banners,
-    beside_sentences,
-    missing_sentences,
-    note_sentences,
-)
+from radiofuse.report.patient.surroundings import banners
 from radiofuse.serve.beside import fields_of
 from radiofuse.serve.choices import MASK, why_not
 from radiofuse.serve.jobs import WAITING
 from radiofuse.serve.limits import Limits
+from radiofuse.serve.result_words import call_of, name_of, notes_of, rows_of, when_of
 from radiofuse.wording import counted, listed
 
 HERE = Path(__file__).parent
@@ -31,7 +24,6 @@ SCRIPTS = ("drop.js", "sheet.js", "follow.js")
 NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; "
 LATEST = 8  # results on the page of the start
 STEPS = {"Fingerprinting": "Reading the files", "Extracting": "Measuring the tumor"}  # for who knows no programs
-WHEN = "%Y-%m-%d %H:%M:%S"
 
 
 @cache
@@ -75,7 +67,7 @@ def start_page(
         limits=limits,
         sequences=f"{listed(sequences)}{masked}",
         queued=queued,
-        results=_rows(results[:LATEST]),
+        results=rows_of(results[:LATEST]),
     )
 
 
@@ -152,7 +144,7 @@ def job_page(name: str, token: str, told: Mapping[str, Any], *, has_ended: bool)
 def results_page(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the list of results."""
     return _page(
-        "results.html", "Results", f"{counted(len(results), 'result')}.", here="/results", results=_rows(results)
+        "results.html", "Results", f"{counted(len(results), 'result')}.", here="/results", results=rows_of(results)
     )
 
 
@@ -173,14 +165,14 @@ def result_page(
     seconds = f", computed in {about['seconds']:.0f} s" if about.get("seconds") else ""
     return _page(
         "result.html",
-        _name(about),
-        f"{about.get('bundle', 'A model')}; asked {_when(about)}{seconds}.",
+        name_of(about),
+        f"{about.get('bundle', 'A model')}; asked {when_of(about)}{seconds}.",
         banners=[] if told is None else banners(told, "doctor"),
         id=about["id"],
         token=token,
         sentence=about.get("sentence", ""),
-        calls=[] if told is None else [_call(name, one) for name, one in told["outcomes"].items()],
-        notes=[] if told is None else _notes(told),
+        calls=[] if told is None else [call_of(name, one) for name, one in told["outcomes"].items()],
+        notes=[] if told is None else notes_of(told),
         pages=pages,
         has_answer=told is not None,
     )
@@ -251,71 +243,3 @@ def _options(what: str, known: Sequence[str]) -> list[tuple[str, str]]:
         *((one, words.get(one, one)) for one in known),
         *((one, f"{one} (not read)") for one in others),
     ]
-
-
-def _rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    has_one_model = len({one["bundle"] for one in results if one.get("bundle")}) < 2
-    return [
-        {
-            "id": one["id"],
-            "name": _name(one),
-            "calls": _calls(one),
-            "about": _about({**one, "bundle": ""} if has_one_model else one),
-            "when": _when(one),
-        }
-        for one in results
-    ]
-
-
-def _name(about: Mapping[str, Any]) -> str:
-    return str(about.get("sample_id") or "A patient")
-
-
-def _calls(about: Mapping[str, Any]) -> str:
-    if "calls" not in about:
-        return str(about.get("state", ""))
-    return "; ".join(f"{one['outcome']}: {one['call'] or 'no answer'}" for one in about["calls"])
-
-
-def _about(about: Mapping[str, Any]) -> str:
-    """Tell results of one id apart: the folder that was dropped, the model, and how like its training patients.
-
-    >>> _about({"sample_id": "P01", "folder": "week 6", "bundle": "IDH", "verdict": "outside"})
-    'folder week 6; IDH; outside the training cohort'
-    >>> _about({"sample_id": "P01", "calls": [], "verdict": ""})
-    'nearness to the training cohort unknown'
-    """
-    verdict = VERDICTS.get(str(about.get("verdict", "")))
-    named = f"folder {about['folder']}" if about.get("folder") else ""
-    unknown = "nearness to the training cohort unknown" if "calls" in about else ""
-    like = unknown if verdict is None else f"{verdict[0][0].lower()}{verdict[0][1:]}"
-    return "; ".join(filter(None, (named, str(about.get("bundle", "")), like)))
-
-
-def _when(about: Mapping[str, Any]) -> str:
-    try:
-        return datetime.fromisoformat(str(about.get("asked", ""))).astimezone().strftime(WHEN)
-    except ValueError:
-        return "at an unknown time"
-
-
-def _call(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
-    rule = (
-        ""
-        if one["threshold"] is None
-        else f"Called from {one['threshold']:.4g} on: {one.get('threshold_from') or 'the operating point'}."
-    )
-    if one.get("set"):
-        rule += f" What cannot be ruled out: {one['set']}."
-    return {"outcome": name, "call": one["call"], "probability": one["probability"], "rule": rule}
-
-
-def _notes(told: Mapping[str, Any]) -> list[str]:
-    """Return what the doctor's page says of sequences, files and trust in the answer, but for what stands above."""
-    above = {said for one in banners(told, "doctor") for said in (f"{one.title}.", *one.items)}
-    of_answer = [
-        *missing_sentences(told, "doctor"),
-        *beside_sentences(told, "doctor"),
-        *applicability_sentences(told, "doctor"),
-    ]
-    return [said for said in (*of_answer, *note_sentences(told, "doctor")) if said not in above]

@@ -46,3 +46,11 @@ def test_bins_begin_where_the_range_does(lower, start):
         read_settings({"imageType": {"Original": {}}, "setting": setting, "radiofuse": {"ibsi": True}}).to_json()
     )
     assert said["discretization"].endswith(f"the first bin beginning at {start}.")
+
+
+@pytest.mark.parametrize(
+    ("norm", "words"), [("no_weighting", "directions are merged"), ("euclidean", "weighted by the euclidean norm,")]
+)
+def test_matrices_that_are_merged_are_weighted_only_where_a_norm_is_named(norm, words):
+    setting = {**RESAMPLED["setting"], "weightingNorm": norm}
+    assert words in _said({}, featureClass={"glcm": []}, setting=setting)["neighbors"]

@@ -174,8 +174,9 @@ def _neighbors_of_pyradiomics(plan: Plan) -> str:
     first = plan.image_types[0].texture
     where = "in three dimensions" if first.flat_axis is None else "within the slice"
     distances = listed([f"{one:g}" for one in first.distances])
+    weighted = "" if first.weighting == "no_weighting" else f", weighted by the {first.weighting} norm,"
     merged = (
-        f"the matrices of all directions, weighted by the {first.weighting} norm, are merged"
+        f"the matrices of all directions{weighted} are merged"
         if first.weighting
         else "features are means over the directions, each with a matrix of its own"
     )
