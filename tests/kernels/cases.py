@@ -66,8 +66,9 @@ def _other_number(argument: object, rng: np.random.Generator) -> object:
 
 
 def _other_type(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return np.zeros(array.shape, rng.choice(DTYPES)) if rng.random() < 0.5 else array.astype(rng.choice(DTYPES[:9]))
+    if array.dtype.kind in "Sc" or rng.random() < 0.5:  # text and complex numbers become none of the others
+        return np.zeros(array.shape, rng.choice(DTYPES))
+    return array.astype(rng.choice(DTYPES[:9]))
 
 
 def _other_shape(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -23,6 +23,19 @@ static void count_dependences(const Windows *windows, const Window *window, cons
             count_size(sizes, window->ranks[k], n_alike[k] + 1, 1);
 }
 
+/* How many neighbors a position has at most: one on each side at every offset, or as many as pairs name it in.
+   n_pairs: room for each position. */
+static size_t most_neighbors(const Windows *windows, const Pairs *pairs, int32_t *n_pairs)
+{
+    size_t most = 2 * (size_t)pairs->n_offsets;
+    memset(n_pairs, 0, (size_t)windows->n_positions * sizeof(int32_t));
+    for (int64_t k = 0; k < 2 * pairs->first[pairs->n_offsets]; k++) {
+        size_t n = (size_t)++n_pairs[pairs->positions[k]];
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 static int map_gldm(const Windows *windows, const Pairs *pairs, int alpha, double *out)
 {
     double f[N_SIZE];
@@ -31,7 +44,7 @@ static int map_gldm(const Windows *windows, const Pairs *pairs, int alpha, doubl
     int32_t *levels = malloc((size_t)windows->n_positions * sizeof(int32_t));
     int32_t *n_alike = malloc((size_t)windows->n_positions * sizeof(int32_t));
     int done = new_window(windows, &window) && sizes && levels && n_alike &&
-               new_sizes(sizes, most_levels(windows), 2 * (size_t)pairs->n_offsets + 1);
+               new_sizes(sizes, most_levels(windows), most_neighbors(windows, pairs, n_alike) + 1);
     for (Py_ssize_t v = 0; done && v < windows->n_centers; v++) {
         read_window(windows, v, &window);
         count_dependences(windows, &window, pairs, alpha, levels, n_alike, sizes);

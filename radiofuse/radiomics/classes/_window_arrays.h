@@ -30,6 +30,7 @@ static inline int take_windows(PyObject *const *objects, Py_buffer *views, int n
         low = windows->positions[k] < low ? windows->positions[k] : low;
         high = windows->positions[k] > high ? windows->positions[k] : high;
     }
+    fit = fit && most_levels(windows) <= INT32_MAX / (size_t)windows->n_positions; /* cells of a matrix are int32 */
     fit = fit && low > -windows->n_grid && high < windows->n_grid;
     for (Py_ssize_t v = 0; fit && v < windows->n_centers; v++)
         fit = windows->centers[v] >= -low && windows->centers[v] < windows->n_grid - high;
