@@ -55,7 +55,7 @@ def check(
     overwrite: terminal.Overwrite = False,
 ) -> None:
     """Read every image with its mask and say what would be refused; nothing is computed or stored."""
-    from radiofuse.commands.extract import parse_label
+    from radiofuse.commands.mask_options import parse_label
     from radiofuse.extract.dry_run import check_images
     from radiofuse.tables.cohort import read_cohort
     from radiofuse.tables.images import named_files

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from radiofuse.commands import terminal
+from radiofuse.commands.mask_options import parse_label, parse_regions
 from radiofuse.errors import RequestError
 from radiofuse.files.aside import write_file
 from radiofuse.files.outputs import is_failures, refuse_inputs, require_apart, require_file, require_folder, starts_with
@@ -212,32 +213,6 @@ def _together(first: Any, then: Any) -> Any:
     import pandas as pd
 
     return then if first is None or first.empty else pd.concat([first, then], ignore_index=True)
-
-
-def parse_regions(text: str | None) -> tuple[str, ...]:
-    """Return the regions of an option.
-
-    >>> parse_regions("WT, ET"), parse_regions(None)
-    (('WT', 'ET'), ())
-    """
-    from radiofuse.imaging.regions import check_region
-
-    return tuple(check_region(part.strip()) for part in text.split(",")) if text else ()
-
-
-def parse_label(text: str | None) -> str | int | list[int] | None:
-    """Return the mask label of an option: None, ``any``, one number or a list.
-
-    >>> parse_label("1,4")
-    [1, 4]
-    """
-    if text is None or text == "any":
-        return text
-    try:
-        values = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise RequestError(f"--label takes any, a whole number, or several as 1,4; got {text!r}.") from None
-    return values[0] if len(values) == 1 else values
 
 
 def _extract(table: Any, extractor: Any, store: str, regions: Sequence[str], options: dict[str, Any]) -> Any:

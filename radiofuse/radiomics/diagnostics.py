@@ -73,7 +73,9 @@ def _configuration(settings: Settings, label: int) -> dict[str, Any]:
     parts = settings.parameters
     in_force = DEFAULTS | parts.get("setting", {}) | parts.get("voxelSetting", {}) | {"label": label}
     types = parts.get("imageType") or {"Original": {}}
-    return {"Configuration_Settings": in_force, "Configuration_EnabledImageTypes": types}
+    own = {key: value for key, value in settings.identity().items() if key != "parameters" and value}
+    told = {"Configuration_Settings": in_force, "Configuration_EnabledImageTypes": types}
+    return told | ({"Configuration_Radiofuse": own} if own else {})
 
 
 def _steps(prepared: Prepared) -> dict[str, Any]:

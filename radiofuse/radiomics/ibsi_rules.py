@@ -25,6 +25,8 @@ def ibsi_problems(setting: Mapping[str, Any], classes: Mapping[str, Any], own: M
     if own.get("ibsi") is True:
         yield from _departures(setting)
         yield from _without_interpolation(setting, own)
+        yield from _without_effect(setting, classes, own)
+        yield from _neighborhoods(setting, classes)
     else:
         asked = [key for key in IBSI_KEYS if key in own]
         yield from (f"radiofuse: {key} is IBSI's; add ibsi: true, or leave it out." for key in asked)
@@ -69,6 +71,34 @@ def _without_interpolation(setting: Mapping[str, Any], own: Mapping[str, Any]) -
         for key in ("round_intensities", "mask_threshold"):
             if own.get(key):
                 yield f"radiofuse: {key} has no effect without resampledPixelSpacing; give that, or leave it out."
+
+
+def _without_effect(setting: Mapping[str, Any], classes: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a problem where a key is not read by any class, or by no step that is taken."""
+    histogram = own.get("ibsi1_complete") or "intensity-volume-histogram" in classes
+    for key in ("ivh_bin_width", "ivh_bin_count"):
+        if own.get(key) is not None and not histogram:
+            yield (
+                f"radiofuse: {key} has no effect without the class intensity-volume-histogram; add the class, or leave "
+                "it out."
+            )
+    if own.get("ibsi1_complete") and setting.get("weightingNorm") is not None:
+        yield "weightingNorm has no effect on ibsi1_complete, whose classes name their aggregation; leave it out."
+    if setting.get("padDistance") is not None:
+        yield "padDistance has no effect with ibsi: true, which reads the whole image; leave it out."
+
+
+def _neighborhoods(setting: Mapping[str, Any], classes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a problem where a neighborhood would have holes: IBSI's holds all voxels up to its distance."""
+    distances = sorted(setting.get("distances") or [1])
+    named = [name for name in classes if name.split("-")[0] in ("ngtdm", "ngldm", "gldm")]
+    if (named or not classes) and distances != list(range(1, distances[-1] + 1)):
+        upto = list(range(1, distances[-1] + 1))
+        yield (
+            f"ibsi: true and distances: {setting['distances']} contradict each other: neighborhoods of "
+            f"{', '.join(named) or 'ngtdm and gldm'} hold all voxels up to a distance. Give {upto}, or leave these "
+            "classes out."
+        )
 
 
 # Key of ``setting`` to the one value that IBSI allows, and why.

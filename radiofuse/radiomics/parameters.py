@@ -232,7 +232,7 @@ def _preprocessing(general: Mapping[str, Any], settings: Settings) -> Preprocess
 
 def _histogram_steps(general: Mapping[str, Any], settings: Settings) -> Steps:
     bounds = general["resegmentRange"] if general["resegmentMode"] == "absolute" else None
-    ends = (min(bounds), max(bounds)) if bounds is not None and len(bounds) == 2 else None
+    ends = None if bounds is None else (min(bounds), max(bounds) if len(bounds) == 2 else None)
     return Steps(settings.ivh_bin_width, settings.ivh_bin_count, ends)
 
 

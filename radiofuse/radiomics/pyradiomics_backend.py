@@ -117,7 +117,8 @@ def _check_gray_levels(image: sitk.Image, mask: sitk.Image, image_type: str, set
     values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) > 0]
     bin_width = setting.get("binWidth", PYRADIOMICS_BIN_WIDTH)
     low, high = float(values.min()), float(values.max())
-    check_one_bin(values, (high - low) / bin_width + 1, bin_width=bin_width, image_type=image_type)
+    n_levels = np.floor(high / bin_width) - np.floor(low / bin_width) + 1  # edges lie at multiples of the width
+    check_one_bin(values, n_levels, bin_width=bin_width, image_type=image_type)
     check_range(low, high, bin_width=bin_width, bin_count=None, image_type=image_type)
 
 

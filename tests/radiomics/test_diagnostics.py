@@ -51,3 +51,13 @@ def test_names_order_and_values_are_those_of_pyradiomics(setting):
     assert expected.pop("diagnostics_Configuration_Settings").items() <= in_force.items()
     for name, value in expected.items():
         assert info[name] == (value.item() if isinstance(value, np.generic) else value), name
+
+
+def test_the_keys_of_our_own_are_told_where_there_are_some():
+    image, roi = pair()
+    parameters = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
+    own = {"ibsi": True, "outlier_sigma": 3}
+    for part, told in (({}, None), ({"radiofuse": own}, own)):
+        settings = read_settings(parameters | part)
+        info = general_info(image, roi, prepare(image, roi, resolve(settings)), settings, label=3)
+        assert info.get("diagnostics_Configuration_Radiofuse") == told

@@ -630,7 +630,7 @@ ODD_SETTINGS = [
     {"resegmentRange": [0.5], "resegmentMode": "relative"},
     {"resampledPixelSpacing": [2, 2, 2], "interpolator": "sitkLinear"},
     {"force2D": True, "force2Ddimension": 2},
-    {"distances": [2]},
+    {"distances": [1, 2]},
     {"weightingNorm": "euclidean"},
     {"preCrop": True, "padDistance": 0},
 ]

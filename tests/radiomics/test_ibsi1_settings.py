@@ -58,6 +58,14 @@ def prepared(image, roi, **own):
         ),
         ({"featureClass": {"gldzm-3D": ["ZoneEntropy"]}}, "gldzm-3D: there is no feature ZoneEntropy"),
         ({"radiofuse": {"outlier_sigma": 0}}, "outlier_sigma must be a number above 0"),
+        ({"setting": {"padDistance": 7}}, "padDistance has no effect with ibsi: true"),
+        ({"radiofuse": {"ivh_bin_count": 9}}, "ivh_bin_count has no effect without the class"),
+        (
+            {"setting": {"weightingNorm": "no_weighting"}, "radiofuse": {"ibsi1_complete": True}},
+            "weightingNorm has no effect on ibsi1_complete",
+        ),
+        ({"setting": {"distances": [2]}, "featureClass": {"ngldm-3D": []}}, "of ngldm-3D hold all voxels up to"),
+        ({"setting": {"distances": [1, 3]}}, "of ngtdm and gldm hold all voxels up to a distance. Give [1, 2, 3]"),
         ({"radiofuse": {"mask_threshold": 1.5}}, "mask_threshold must be a number above 0 and of at most 1"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
@@ -150,7 +158,8 @@ def test_one_slice_is_described_or_refused_by_name_and_one_voxel_refused(feature
     inside[2, 3:9, 3:8] = True
     image = volume(rng.normal(size=inside.shape))
     own = {"featureClass": {feature_class: []}, "setting": {"binCount": 4}}
-    extractor = RadiomicsExtractor(own | {"radiofuse": IBSI | {"ivh_bin_count": 10}})
+    steps = {"ivh_bin_count": 10} if feature_class == "intensity-volume-histogram" else {}
+    extractor = RadiomicsExtractor(own | {"radiofuse": IBSI | steps})
     try:
         assert np.isfinite(extractor.extract(image, volume(inside)).to_numpy()).all()
     except ImageError as error:
@@ -214,3 +223,8 @@ def test_a_stray_voxel_in_a_slice_of_its_own_moves_no_gray_tone_difference():
     before = extractor.extract(volume(voxels), volume(inside))
     inside[4, 4, 4] = True
     pd.testing.assert_series_equal(extractor.extract(volume(voxels), volume(inside)), before)
+
+
+def test_neighbors_at_a_distance_are_taken_where_pairs_are_counted():
+    parts = {"setting": {"distances": [2]}, "featureClass": {"glcm-3D-merged": []}, "radiofuse": IBSI}
+    assert resolve(read_settings(parts)).image_types[0].texture.distances == (2,)

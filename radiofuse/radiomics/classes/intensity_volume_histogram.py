@@ -24,7 +24,7 @@ class Steps:
     bin_count : int or None
         This many steps between minimum and maximum; the number of the step stands for it.
     bounds : tuple of float or None
-        The range that the region was resegmented to, where it has two ends.
+        The lower end of the range that the region was resegmented to, and its upper end where it has one.
 
     Notes
     -----
@@ -33,7 +33,7 @@ class Steps:
 
     bin_width: float | None = None
     bin_count: int | None = None
-    bounds: tuple[float, float] | None = None
+    bounds: tuple[float, float | None] | None = None
 
 
 class VolumeHistogram:
@@ -61,11 +61,14 @@ class VolumeHistogram:
 
 def _indices(values: np.ndarray, steps: Steps) -> tuple[np.ndarray, float, float, int]:
     """Return the step of every voxel from 0, the intensity of step 0, a step's width and the number of steps."""
+    if steps.bin_count is not None and not np.ptp(values):
+        return np.zeros(len(values), np.int64), 1.0, 1.0, 1
     if steps.bin_count is not None:
         levels, n_steps = gray_levels(values, bin_count=steps.bin_count)
         return levels - 1, 1.0, 1.0, n_steps
     values = values.astype(float)
-    low, high = (values.min(), values.max()) if steps.bounds is None else steps.bounds
+    low, end = (values.min(), None) if steps.bounds is None else steps.bounds
+    high = values.max() if end is None else end
     if steps.bin_width is not None:
         width, first = steps.bin_width, low + steps.bin_width / 2
         index, n_steps = np.floor((values - low) / width), int(np.ceil((high - low) / width - 1e-9))
@@ -73,14 +76,14 @@ def _indices(values: np.ndarray, steps: Steps) -> tuple[np.ndarray, float, float
         _check_whole(values)
         width, first = 1.0, np.ceil(low)
         index, n_steps = values - first, int(np.floor(high) - first) + 1
-    n_steps = max(n_steps, int(index.max()) + 1)
+    n_steps = max(n_steps, 1)
     if n_steps > MAX_STEPS:
         raise ImageError(
             "too_many_grey_levels",
             f"The intensity-volume histogram has {n_steps:,} steps of {width:g}; at most {MAX_STEPS:,} are computed. "
             "Raise ivh_bin_width, or set ivh_bin_count.",
         )
-    return index.astype(np.int64), float(first), width, n_steps
+    return np.minimum(index.astype(np.int64), n_steps - 1), float(first), width, n_steps  # the last step has its end
 
 
 def _check_whole(values: np.ndarray) -> None:

@@ -165,3 +165,20 @@ def test_the_intensity_volume_histogram_by_hand(steps, expected):
     values = np.array([0, 0, 2, 3, 5])
     found = intensity_volume_histogram.features(values, ["VolumeAt10Intensity", "IntensityAt10Volume"], steps)
     assert tuple(found.values()) == pytest.approx(expected)
+
+
+def _histogram(values, steps):
+    names = ["AreaUnderCurve", "VolumeAt90Intensity", "IntensityAt10Volume"]
+    return list(intensity_volume_histogram.features(np.array(values, float), names, steps).values())
+
+
+def test_the_ends_of_the_range_are_those_of_the_histogram():
+    inside = _histogram([0, 30, 60, 90], Steps(bin_width=25, bounds=(0, 100)))
+    assert _histogram([0, 30, 60, 100], Steps(bin_width=25, bounds=(0, 100))) == inside  # 100 is in the last of 4 steps
+    assert _histogram([10, 30, 60, 90], Steps(bin_width=25, bounds=(0, None))) == inside  # steps begin at 0, not at 10
+    assert _histogram([10, 30, 60, 90], Steps(bin_width=25)) != inside
+
+
+@pytest.mark.parametrize("steps", [Steps(bin_count=1000), Steps(bin_width=25), Steps()])
+def test_one_intensity_has_no_area_below_its_curve(steps):
+    assert _histogram([7, 7, 7], steps)[0] == 0
