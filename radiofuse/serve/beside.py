@@ -9,7 +9,7 @@ from typing import Any
 
 from radiofuse.serve.names import shown_name
 from radiofuse.serve.refusal import RefusedError
-from radiofuse.tables.cohort_file import SEX
+from radiofuse.tables.sex import SEX
 from radiofuse.wording import listed
 
 SEXES = ("F", "M")

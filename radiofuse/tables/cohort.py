@@ -31,7 +31,7 @@ import pandas as pd
 from radiofuse.errors import CohortError, RequestError
 from radiofuse.tables import batch, columns, images, samples
 from radiofuse.tables.cells import numbers_of
-from radiofuse.tables.cohort_file import SEX, read_rows
+from radiofuse.tables.cohort_file import read_rows
 from radiofuse.tables.header import column_problems
 from radiofuse.tables.labels import Label
 from radiofuse.tables.outcomes import AskedOutcome, asked_outcomes, columns_asked, naming_problems
@@ -50,17 +50,11 @@ from radiofuse.tables.roles import (
     Roles,
     is_file_column,
 )
+from radiofuse.tables.sex import SEX, codes_of_sex
 from radiofuse.tables.text import unique_columns
-from radiofuse.wording import counted, some
+from radiofuse.wording import some
 
 logger = logging.getLogger(__name__)
-
-WORDS_OF_SEX = {
-    "0": ("f", "female", "fem", "w", "woman", "women"),
-    "1": ("m", "male", "man", "men"),
-    "": ("u", "unknown", "unspecified", "not reported", "not available", "other", "o", "?"),  # known as absent
-}
-CODES_OF_SEX = {word: code for code, words in WORDS_OF_SEX.items() for word in words}
 
 
 def read_cohort(
@@ -158,10 +152,8 @@ def read_cohort(
     >>> cohort.attrs["outcomes"][0].classes
     ('0', '1')
     """
-    if missing_files not in ("raise", "keep", "tell"):
-        raise RequestError(f'missing_files must be "raise", "keep" or "tell", not {missing_files!r}.')
-    if label_per not in ("patient", "sample"):
-        raise RequestError(f'label_per must be "patient" or "sample", not {label_per!r}.')
+    _require_one_of("missing_files", missing_files, ("raise", "keep", "tell"))
+    _require_one_of("label_per", label_per, ("patient", "sample"))
     roles = Roles.of(
         columns_asked(labels),
         modalities=modalities,
@@ -172,19 +164,12 @@ def read_cohort(
         others_allowed=others_allowed,
         carried=carried,
     )
-    text, ignored, attributes, problems = _read_translated(path, roles)
-    if participants is not None:
-        text, of_people, of_join = join_participants(text, participants, roles)
-        ignored, problems = ignored + of_people, problems + of_join
+    text, ignored, attributes, problems = _read_joined(path, participants, roles)
     roles = roles.settled(text.columns)
     asked = asked_outcomes(labels, list(text.columns), missing)
-    if modality_pattern is not None:
-        text, of_pattern = _renamed(text, modality_pattern, roles)
-        problems += of_pattern
-    renamed = [name for name in text if roles.is_ignored(name)]  # by the names that they were given here
-    text, ignored = text.drop(columns=renamed), [*ignored, *renamed]
+    text, more_ignored, of_names = _in_grammar(text, modality_pattern, roles)
     misnamed = naming_problems(asked, list(text.columns))
-    problems += column_problems(list(text.columns), roles) + misnamed
+    problems += of_names + misnamed
     text = _completed(text)
     outcomes = [read_outcome(text, one) for one in asked if one.column in text and not misnamed]
     read = {one.outcome.name: one.label for one in outcomes}
@@ -195,9 +180,16 @@ def read_cohort(
     if problems:
         raise CohortError(f"Cohort table {path}", problems)
     _log(cohort, read, tell_missing=missing_files == "tell")
-    _warn_of_unknown(set(roles.ignore) - {*ignored, *roles.labels_in(roles.ignore)}, list(text.columns))
+    left_out = {*ignored, *more_ignored, *roles.labels_in(roles.ignore)}
+    _warn_of_unknown(set(roles.ignore) - left_out, list(text.columns))
     cohort.attrs |= attributes | ({"outcomes": [one.outcome for one in outcomes]} if outcomes else {})
     return cohort
+
+
+def _require_one_of(argument: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        *others, last = (f'"{choice}"' for choice in choices)
+        raise RequestError(f"{argument} must be {', '.join(others)} or {last}, not {value!r}.")
 
 
 def _log(cohort: pd.DataFrame, labels: Mapping[str, Label], *, tell_missing: bool) -> None:
@@ -217,6 +209,17 @@ def _warn_of_unknown(ignored: set[str], columns: list[str]) -> None:
         logger.warning("Columns under ignore that the table lacks: %s. Correct or delete the names.", named)
 
 
+def _read_joined(
+    path: str | os.PathLike, participants: str | os.PathLike | None, roles: Roles
+) -> tuple[pd.DataFrame, list[str], dict[str, int], list[Problem]]:
+    """Read a table, and join to it what another says of its patients."""
+    text, ignored, attributes, problems = _read_translated(path, roles)
+    if participants is None:
+        return text, ignored, attributes, problems
+    text, of_people, of_join = join_participants(text, participants, roles)
+    return text, ignored + of_people, attributes, problems + of_join
+
+
 def _read_translated(
     path: str | os.PathLike, roles: Roles
 ) -> tuple[pd.DataFrame, list[str], dict[str, int], list[Problem]]:
@@ -232,6 +235,18 @@ def _read_translated(
     return translated, ignored, attributes, problems + of_batch + twice
 
 
+def _in_grammar(
+    text: pd.DataFrame, modality_pattern: str | None, roles: Roles
+) -> tuple[pd.DataFrame, list[str], list[Problem]]:
+    """Rename by the pattern, leave out what is then to be ignored, and return that and what is outside the grammar."""
+    problems: list[Problem] = []
+    if modality_pattern is not None:
+        text, problems = _renamed(text, modality_pattern, roles)
+    ignored = [name for name in text if roles.is_ignored(name)]
+    text = text.drop(columns=ignored)
+    return text, ignored, problems + column_problems(list(text.columns), roles)
+
+
 def _completed(text: pd.DataFrame) -> pd.DataFrame:
     """Give every row its ids, and numbers for the words of ``clinical__sex``."""
     text = text.copy(deep=False)
@@ -240,18 +255,8 @@ def _completed(text: pd.DataFrame) -> pd.DataFrame:
     if PATIENT not in text:
         text[PATIENT] = text[SAMPLE]
     if SEX in text:
-        text[SEX] = _codes_of_sex(text[SEX])
+        text[SEX] = codes_of_sex(text[SEX])
     return text
-
-
-def _codes_of_sex(cells: pd.Series) -> pd.Series:
-    """Return 0 for female and 1 for male, however they are spelled, and empty cells for what says unknown."""
-    codes = cells.map(lambda cell: CODES_OF_SEX.get(cell.strip().strip(".").lower(), cell))
-    unknown = cells[(codes == "") & (cells.str.strip() != "")]
-    if len(unknown):
-        rows = counted(len(unknown), "row")
-        logger.info("%s is unknown in %s (%s).", SEX, rows, some(unknown.str.strip().unique()))
-    return codes
 
 
 def _typed(text: pd.DataFrame, roles: Roles, labels: Mapping[str, Label], folder: str) -> pd.DataFrame:

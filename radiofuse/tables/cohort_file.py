@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from radiofuse.errors import CohortError, RequestError
-from radiofuse.tables.columns import CLINICAL, join, split
+from radiofuse.tables.columns import split
 from radiofuse.tables.file_bytes import refusal
 from radiofuse.tables.problems import Problem, problems_about
 from radiofuse.tables.roles import NOT_FEATURES, Roles
+from radiofuse.tables.sex import SEX
 from radiofuse.tables.text import FileTable, read_file
 
-SEX = join(CLINICAL, "sex")  # a clinical number that may be written F or M
 FOLDER_ADVICE = (
     "Name a CSV file with one row per sample that names the images; radiofuse datasets phantom DIR writes an example."
 )
