@@ -44,20 +44,17 @@ class Made:
 
 def labeled_rows(recipe: Recipe, made: Made, *, settings: dict[str, Any], synthetic: bool) -> Rows:
     """Return the rows that models learn from: those with an image and a label, or, where a model can, without one."""
-    samples, table = made.cohort.set_index("sample_id"), made.features.table
+    samples, table, failures = made.cohort.set_index("sample_id"), made.features.table, made.features.failures
     outcomes, modalities = outcomes_of(made.cohort), with_stack(recipe, _modalities(table))
-    names = [outcome.name for outcome in outcomes]
-    present = _presence(table, modalities)
-    known, imaged = samples[names].notna().any(axis=1), present.any(axis=1)
-    failures = made.features.failures
+    labels, present = samples[[outcome.name for outcome in outcomes]], _presence(table, modalities)
+    known, imaged = labels.notna().any(axis=1), present.any(axis=1)
     refuse(few_patients(recipe, samples[known & imaged], outcomes, failures))
     # Neither the order of the table's rows nor that of its columns may move a number.
     used = samples.index[known & imaged].sort_values()
     unlabeled = _usable_unlabeled(recipe, samples, ~known & imaged)
-    rare = rare_modalities(
-        recipe, _with_crops(recipe, made, present, modalities).loc[used], samples.loc[used], outcomes
-    )
     learned = used if unlabeled is None else used.append(unlabeled)
+    pictured = _with_crops(recipe, made, present, modalities).loc[used]
+    rare = rare_modalities(recipe, pictured, samples.loc[used], outcomes)
     # a copy of a tested patient must not be learned from, be it without a label
     refuse([*rare, *copied_patients(table.loc[learned], samples.loc[learned, "patient_id"])])
     table = with_sites_of(recipe, table.loc[learned, sorted(table.columns)], samples)
@@ -65,7 +62,7 @@ def labeled_rows(recipe: Recipe, made: Made, *, settings: dict[str, Any], synthe
     return Rows(
         outcomes,
         X=table.loc[used],
-        y=samples.loc[used, names],
+        y=labels.loc[used],
         **_belonging(samples, used),
         modalities=modalities,
         flow=_flow(samples, known, imaged, failures, learned=unlabeled is not None),

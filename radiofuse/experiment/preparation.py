@@ -93,9 +93,7 @@ def prepare_rows(
     places = Places(out, str(store), overwrite=overwrite, report=report)
     table, read = read_and_refuse(recipe, places)
     cohort = _renamed(recipe, read, pseudonyms)
-    for outcome in outcomes_of(cohort):
-        known = cohort[cohort[outcome.name].notna()]
-        log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
+    _log_classes(cohort)
     images = named_files(cohort)  # as the table names them, before anything is made of them
     cohort, not_ready = ready_for_features(cohort, steps_of(recipe), store, n_jobs=n_jobs, progress=progress)
     extractor = make_extractor(recipe) if has_images(cohort) and recipe.radiomics.settings != NO_RADIOMICS else None
@@ -107,9 +105,7 @@ def prepare_rows(
     source = None
     if recipe.deep is not None:
         label = _label_used(recipe, cohort, extractor)
-        options |= {"label": label, "region": recipe.cohort.of_crops, "progress": progress}
-        add = _with_arrays if recipe.deep.reads_arrays else _with_crops
-        features, source = add(recipe, cohort, features, store, **options)
+        features, source = _pictured(recipe, cohort, features, store, label=label, progress=progress, **options)
         laps.end(CROPS)
     hashes = input_hashes(table, images if extractor or source else (), store, n_jobs=n_jobs)
     if pseudonyms is not None:
@@ -119,6 +115,12 @@ def prepare_rows(
     made = Made(cohort, features, source, laps.seconds)
     rows = replace(labeled_rows(recipe, made, settings=settings, synthetic=synthetic), spectra=spectra)
     return replace(rows, hashes=hashes, key=None if pseudonyms is None else pseudonyms.fingerprint)
+
+
+def _log_classes(cohort: pd.DataFrame) -> None:
+    for outcome in outcomes_of(cohort):
+        known = cohort[cohort[outcome.name].notna()]
+        log.info(count_classes(known[outcome.name].to_numpy(), known["patient_id"], outcome.name, outcome.classes))
 
 
 def _extracted(
@@ -174,6 +176,14 @@ def steps_of(recipe: Recipe) -> Steps | None:
     if steps is None or steps.atlas in ("", MNI152):
         return steps
     return replace(steps, atlas=str(recipe.path(steps.atlas)))
+
+
+def _pictured(
+    recipe: Recipe, cohort: pd.DataFrame, features: Features, store: str | Path, **options: Any
+) -> tuple[Features, CropSource]:
+    """Add the columns that point at what the recipe's networks see: arrays, or crops of the tumor."""
+    add = _with_arrays if recipe.deep is not None and recipe.deep.reads_arrays else _with_crops
+    return add(recipe, cohort, features, store, region=recipe.cohort.of_crops, **options)
 
 
 def _with_crops(

@@ -127,8 +127,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
         If it cannot be used; lists every problem.
     """
     rows = raw.rows
-    if not len(rows):
-        raise CohortError(raw.source, ["It has a header and no rows; write one row per sample."])
+    _require_rows(raw)
     _require_known(roles, rows)
     samples, patients, problems = _ids(rows)
     label, ordered = read_label(rows[raw.label], raw.positive, roles.missing)
@@ -141,8 +140,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
     order = known[np.argsort(samples[known], kind="stable")]  # the file's order may move no number
     ids = pd.Index(samples, name=SAMPLE)
     features, without_values = _without_empty(features.set_axis(ids).iloc[order])
-    if not problems:
-        problems += _nothing_left(features, rows)
+    problems = problems or _nothing_left(features, rows)
     problems += _name_clashes(features, covariates)
     problems += _gaps_in_the_way_of_harmonization(rows.iloc[order], covariates.iloc[order], roles.site)
     table = FeatureTable(
@@ -150,7 +148,7 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
         y=label.y[order].astype(int),
         patients=patients[order],
         covariates=covariates.set_axis(ids).iloc[order],
-        sites=Codes.of(rows[SITE]).rows.astype(str).to_numpy(str)[order] if SITE in rows else None,
+        sites=_sites(rows)[order] if SITE in rows else None,
         label=raw.label,
         classes=label.classes,
         notes=(*raw.notes, *label.notes, *chosen.notes, *counters, *without_values),
@@ -159,11 +157,19 @@ def check_table(raw: RawTable, roles: Roles, *, n_folds: int) -> FeatureTable:
     )
     if PATIENT in rows and roles.label_per == "patient":
         problems += _patient_problems(table)
-    if not problems:
-        problems += _class_problems(table, n_folds) + copy_problems(table.features, table.patients)
+    problems = problems or _class_problems(table, n_folds) + copy_problems(table.features, table.patients)
     if problems:
         raise CohortError(raw.source, problems)
     return table
+
+
+def _require_rows(raw: RawTable) -> None:
+    if not len(raw.rows):
+        raise CohortError(raw.source, ["It has a header and no rows; write one row per sample."])
+
+
+def _sites(rows: pd.DataFrame) -> np.ndarray:
+    return Codes.of(rows[SITE]).rows.astype(str).to_numpy(str)
 
 
 def _require_known(roles: Roles, rows: pd.DataFrame) -> None:
