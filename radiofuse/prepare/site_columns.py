@@ -63,13 +63,14 @@ class _Block:
     """The rows of a table that have a modality: their places, features, sites, and what must survive."""
 
     rows: np.ndarray
-    features: pd.DataFrame
+    names: list[str]
+    features: np.ndarray
     sites: pd.Series
     covariates: pd.DataFrame
 
     def of(self, rows: np.ndarray) -> _Block:
         """Return some of the rows."""
-        return _Block(self.rows[rows], self.features[rows], self.sites[rows], self.covariates[rows])
+        return _Block(self.rows[rows], self.names, self.features[rows], self.sites[rows], self.covariates[rows])
 
     def taught(self, medians: pd.Series) -> dict[str, np.ndarray]:
         """Return what ComBat is handed beside the features, gaps in covariates filled."""
@@ -164,13 +165,14 @@ class SiteHarmonizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        left = X[list(self.get_feature_names_out())].astype(float)
+        names = pd.Index(self.get_feature_names_out())
+        left = X[list(names)].to_numpy(np.float64, copy=True)
         for modality, block in self._blocks(X):
             if modality in self.combats_ and len(block.rows):
                 given = block.taught(self.medians_[modality])
                 harmonized = self.combats_[modality].transform(block.features, **given)
-                left.iloc[block.rows, left.columns.get_indexer(block.features.columns)] = harmonized
-        return left
+                left[np.ix_(block.rows, names.get_indexer(block.names))] = harmonized
+        return pd.DataFrame(left, index=X.index, columns=names)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of all columns but those that stand beside features."""
@@ -182,10 +184,12 @@ class SiteHarmonizer(TransformerMixin, BaseEstimator):
         for modality, names in by_modality(X.columns).items():
             features, site = list(filter(is_feature, names)), join(modality, SITE_COLUMN)
             if site in X and features:
-                rows = np.flatnonzero(X[features].notna().any(axis=1))
+                # Numbers alone: of a table ComBat would look at the type of each column, at every fit and transform.
+                values = X[features].to_numpy(np.float64)
+                rows = np.flatnonzero(~np.isnan(values).all(axis=1))
                 covariates = [name for name in names if _stands_beside(name) and name != site]
-                block = X.iloc[rows]
-                yield modality, _Block(rows, block[features], block[site].fillna(UNKNOWN), block[covariates])
+                sites = X[site].iloc[rows].fillna(UNKNOWN)
+                yield modality, _Block(rows, features, values[rows], sites, X[covariates].iloc[rows])
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
