@@ -7,7 +7,8 @@ import hashlib
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import lru_cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -85,14 +86,18 @@ def _is_own(name: str) -> bool:
     return not _INSTALLED & set(path.parts)
 
 
-def _read(name: str, path: Path) -> tuple[str, set[str]]:
+def _read(name: str, path: Path) -> tuple[str, Set[str]]:
     """Return a module's code, and the names that it may import; of a compiled one the digest of its bytes."""
     content = path.read_bytes()
     if path.suffix != ".py":
         return hashlib.sha256(content).hexdigest(), set()
+    return _parsed(content, name if path.name == "__init__.py" else name.rpartition(".")[0])
+
+
+@lru_cache(maxsize=256)  # asked for at every fit, while the file, which is read each time, hardly ever changes
+def _parsed(content: bytes, package: str) -> tuple[str, frozenset[str]]:
     tree = ast.parse(content)
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    imported = {parent for full in _imports(tree, package) for parent in _with_parents(full)}
+    imported = frozenset(parent for full in _imports(tree, package) for parent in _with_parents(full))
     return _without_words(tree), imported
 
 
