@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiofuse.errors import BundleError, ImageError, RequestError
-from radiofuse.extract.radiomics import named_features
+from radiofuse.extract.named import named_features
 from radiofuse.imaging import Cropping, RoiPair, check_pair, read_pair, tumor_crops
 from radiofuse.imaging.crop_file import pixels_digest
 from radiofuse.imaging.labels import MaskLabel

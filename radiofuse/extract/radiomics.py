@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radiofuse.errors import ImageError, RequestError
+from radiofuse.extract.named import named_features, named_regions
 from radiofuse.imaging import RoiPair, check_pair, read_mask, read_pair
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.memory import as_image
@@ -28,19 +29,6 @@ if TYPE_CHECKING:
     Volume = str | Path | sitk.Image | SpatialImage | np.ndarray
 else:
     pd = on_first_use("pandas")
-
-
-def named_features(vector: np.ndarray, names: Sequence[str], block: str) -> pd.Series:
-    """Return a vector as a Series that is named, and whose CSV has a header.
-
-    Examples
-    --------
-    >>> print(named_features(np.array([7.0]), ["shape_VoxelVolume"], "default").to_csv())
-    feature,default
-    shape_VoxelVolume,7.0
-    <BLANKLINE>
-    """
-    return pd.Series(vector, pd.Index(names, name="feature"), name=block)
 
 
 class RadiomicsExtractor:
@@ -143,7 +131,41 @@ class RadiomicsExtractor:
         <BLANKLINE>
         """
         vector = self.compute(self._pair(image, mask, spacing_mm, self.label))
-        return vector if as_array else named_features(vector, self._names, self.settings.name)
+        return vector if as_array else named_features(vector, self._index, self.settings.name)
+
+    @cached_property
+    def _index(self) -> pd.Index:
+        return pd.Index(self._names, name="feature")
+
+    def execute(
+        self, image: Volume, mask: Volume, label: MaskLabel | None = None, *, spacing_mm: Sequence[float] | None = None
+    ) -> dict[str, float]:
+        """Return the features as a dict, as pyradiomics' ``RadiomicsFeatureExtractor.execute`` does.
+
+        Nothing of pandas is imported for it, which takes longer than the features of a small region. The dict has no
+        ``diagnostics_`` entries: ``general_info`` returns them.
+
+        Parameters
+        ----------
+        image, mask, spacing_mm
+            As for ``extract``.
+        label : "any", int or list of int, optional
+            The region, in place of the extractor's own; pyradiomics takes 1 where nothing names another.
+
+        Returns
+        -------
+        dict of str to float
+            In the order of ``feature_names``.
+
+        Examples
+        --------
+        >>> extractor = RadiomicsExtractor({"featureClass": {"shape": ["VoxelVolume"]}})
+        >>> voxels = np.arange(1000.0).reshape(10, 10, 10)
+        >>> extractor.execute(voxels, np.digitize(voxels, [500, 800]), 2, spacing_mm=(1, 1, 2))
+        {'original_shape_VoxelVolume': 400.0}
+        """
+        pair = self._pair(image, mask, spacing_mm, self.label if label is None else label)
+        return dict(zip(self._names, self.compute(pair).tolist(), strict=True))
 
     def _pair(self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None, label: MaskLabel) -> RoiPair:
         if isinstance(image, (str, Path)) and isinstance(mask, (str, Path)) and spacing_mm is None:
@@ -194,9 +216,7 @@ class RadiomicsExtractor:
         vectors = self._vectors(pairs)
         if as_array:
             return vectors
-        names = [str([*one])[1:-1] if isinstance(one, Sequence) and one != "any" else one for one in labels]
-        rows = pd.Index(names, name="label")
-        return pd.DataFrame(vectors, rows, self.feature_names())
+        return named_regions(vectors, self._index, labels)
 
     def _pairs(
         self, image: Volume, mask: Volume, spacing_mm: Sequence[float] | None, labels: Sequence[MaskLabel]

@@ -2,6 +2,7 @@
 #include "../_arrays.h"
 #include <math.h>
 
+#define PART (1 << 15) /* voxels: short counts vectorize better than long ones */
 #define LANES 8 /* sums that run beside each other, so that the processor adds several voxels at a time */
 
 typedef struct {
@@ -25,9 +26,9 @@ typedef struct {
 #define IS_WHOLE_F(v) (rint(v) == (v))
 #define IS_WHOLE_I(v) 1
 
-#define OF_TYPE(name, type, BAD, WHOLE)                                                                              \
+#define OF_TYPE(name, type, BAD, WHOLE)                                                                                \
     FOR_EACH_PROCESSOR                                                                                                 \
-    static Intensities intensities_##name(const type *voxels, Py_ssize_t n)                                           \
+    static Intensities intensities_##name(const type *voxels, Py_ssize_t n)                                            \
     {                                                                                                                  \
         Intensities told = {0, 0, INFINITY};                                                                           \
         type lowest = 0;                                                                                               \
@@ -37,15 +38,25 @@ typedef struct {
                 lowest = voxels[k];                                                                                    \
                 any = 1;                                                                                               \
             }                                                                                                          \
-        for (Py_ssize_t start = 0; start < n; start += 1 << 15) { /* short counts vectorize better than long ones */   \
+        for (Py_ssize_t start = 0; start < n; start += PART) {                                                         \
             const type *part = voxels + start;                                                                         \
-            const Py_ssize_t length = n - start < 1 << 15 ? n - start : 1 << 15;                                       \
+            const Py_ssize_t length = n - start < PART ? n - start : PART;                                             \
             int32_t n_shown = 0, n_bad = 0;                                                                            \
             for (Py_ssize_t k = 0; k < length; k++) {                                                                  \
                 n_shown += part[k] != 0;                                                                               \
                 n_bad += BAD(part[k]);                                                                                 \
-                lowest = part[k] < lowest ? part[k] : lowest;                                                          \
             }                                                                                                          \
+            type least[LANES]; /* NaN is below nothing */                                                              \
+            Py_ssize_t k = 0;                                                                                          \
+            for (int lane = 0; lane < LANES; lane++)                                                                   \
+                least[lane] = lowest;                                                                                  \
+            for (; k + LANES <= length; k += LANES)                                                                    \
+                for (int lane = 0; lane < LANES; lane++)                                                               \
+                    least[lane] = part[k + lane] < least[lane] ? part[k + lane] : least[lane];                         \
+            for (; k < length; k++)                                                                                    \
+                least[0] = part[k] < least[0] ? part[k] : least[0];                                                    \
+            for (int lane = 0; lane < LANES; lane++)                                                                   \
+                lowest = least[lane] < lowest ? least[lane] : lowest;                                                  \
             told.n_shown += n_shown;                                                                                   \
             told.n_bad += n_bad;                                                                                       \
         }                                                                                                              \
@@ -53,7 +64,36 @@ typedef struct {
         return told;                                                                                                   \
     }                                                                                                                  \
     FOR_EACH_PROCESSOR                                                                                                 \
-    static Moments moments_##name(const type *voxels, Py_ssize_t n)                                                   \
+    static int any_set_##name(const type *row, Py_ssize_t length)                                                      \
+    {                                                                                                                  \
+        int any = 0;                                                                                                   \
+        for (Py_ssize_t x = 0; x < length; x++)                                                                        \
+            any |= row[x] != 0;                                                                                        \
+        return any;                                                                                                    \
+    }                                                                                                                  \
+    static Mask mask_##name(const type *voxels, const Py_ssize_t *shape)                                               \
+    {                                                                                                                  \
+        Mask told = {0, 0, 1, {shape[0], shape[1], shape[2]}, {0, 0, 0}};                                              \
+        for (Py_ssize_t z = 0; z < shape[0]; z++)                                                                      \
+            for (Py_ssize_t y = 0; y < shape[1]; y++) {                                                                \
+                const type *row = voxels + (z * shape[1] + y) * shape[2];                                              \
+                if (!any_set_##name(row, shape[2]))                                                                    \
+                    continue;                                                                                          \
+                for (Py_ssize_t x = 0; x < shape[2]; x++)                                                              \
+                    if (row[x] != 0) {                                                                                 \
+                        const Py_ssize_t at[] = {z, y, x};                                                             \
+                        told.n_set++;                                                                                  \
+                        told.n_bad += BAD(row[x]);                                                                     \
+                        told.whole &= WHOLE(row[x]);                                                                   \
+                        widen(&told, at);                                                                              \
+                    }                                                                                                  \
+            }                                                                                                          \
+        return told;                                                                                                   \
+    }
+
+#define MOMENTS_OF_WIDE(name, type, WHOLE)                                                                             \
+    FOR_EACH_PROCESSOR                                                                                                 \
+    static Moments moments_##name(const type *voxels, Py_ssize_t n)                                                    \
     {                                                                                                                  \
         double totals[LANES] = {0}, squares[LANES] = {0};                                                              \
         int32_t fractions = 0;                                                                                         \
@@ -77,34 +117,44 @@ typedef struct {
             told.squares += squares[lane];                                                                             \
         }                                                                                                              \
         return told;                                                                                                   \
-    }                                                                                                                  \
-    FOR_EACH_PROCESSOR                                                                                                 \
-    static int any_set_##name(const type *row, Py_ssize_t length)                                                     \
-    {                                                                                                                  \
-        int any = 0;                                                                                                   \
-        for (Py_ssize_t x = 0; x < length; x++)                                                                        \
-            any |= row[x] != 0;                                                                                        \
-        return any;                                                                                                    \
-    }                                                                                                                  \
-    static Mask mask_##name(const type *voxels, const Py_ssize_t *shape)                                              \
-    {                                                                                                                  \
-        Mask told = {0, 0, 1, {shape[0], shape[1], shape[2]}, {0, 0, 0}};                                              \
-        for (Py_ssize_t z = 0; z < shape[0]; z++)                                                                      \
-            for (Py_ssize_t y = 0; y < shape[1]; y++) {                                                                \
-                const type *row = voxels + (z * shape[1] + y) * shape[2];                                              \
-                if (!any_set_##name(row, shape[2]))                                                                    \
-                    continue;                                                                                          \
-                for (Py_ssize_t x = 0; x < shape[2]; x++)                                                              \
-                    if (row[x] != 0) {                                                                                 \
-                        const Py_ssize_t at[] = {z, y, x};                                                             \
-                        told.n_set++;                                                                                  \
-                        told.n_bad += BAD(row[x]);                                                                     \
-                        told.whole &= WHOLE(row[x]);                                                                   \
-                        widen(&told, at);                                                                              \
-                    }                                                                                                  \
-            }                                                                                                          \
-        return told;                                                                                                   \
     }
+
+/* Of 8 or 16 bits: in whole numbers, three times as fast. A square is below 2^32; the sums of its halves over a part
+   are as well, and so is that of the values. All squares of fewer than 2^32 voxels add up to less than 2^64. */
+#define MOMENTS_OF_NARROW(name, type, both)                                                                            \
+    FOR_EACH_PROCESSOR                                                                                                 \
+    static Moments moments_##name(const type *voxels, Py_ssize_t n)                                                    \
+    {                                                                                                                  \
+        int64_t total = 0;                                                                                             \
+        uint64_t squares = 0;                                                                                          \
+        for (Py_ssize_t start = 0; start < n; start += PART) {                                                         \
+            const type *part = voxels + start;                                                                         \
+            const Py_ssize_t length = n - start < PART ? n - start : PART;                                             \
+            both sum = 0;                                                                                              \
+            uint32_t low = 0, high = 0;                                                                                \
+            for (Py_ssize_t k = 0; k < length; k++) {                                                                  \
+                const both value = part[k];                                                                            \
+                const uint32_t square = (uint32_t)(value * value);                                                     \
+                sum += value;                                                                                          \
+                low += square & 0xffff;                                                                                \
+                high += square >> 16;                                                                                  \
+            }                                                                                                          \
+            total += sum;                                                                                              \
+            squares += ((uint64_t)high << 16) + low;                                                                   \
+        }                                                                                                              \
+        return (Moments){1, (double)total, (double)squares};                                                           \
+    }
+
+MOMENTS_OF_NARROW(i1, int8_t, int32_t)
+MOMENTS_OF_NARROW(u1, uint8_t, uint32_t)
+MOMENTS_OF_NARROW(i2, int16_t, int32_t)
+MOMENTS_OF_NARROW(u2, uint16_t, uint32_t)
+MOMENTS_OF_WIDE(i4, int32_t, IS_WHOLE_I)
+MOMENTS_OF_WIDE(u4, uint32_t, IS_WHOLE_I)
+MOMENTS_OF_WIDE(i8, int64_t, IS_WHOLE_I)
+MOMENTS_OF_WIDE(u8, uint64_t, IS_WHOLE_I)
+MOMENTS_OF_WIDE(f4, float, IS_WHOLE_F)
+MOMENTS_OF_WIDE(f8, double, IS_WHOLE_F)
 
 static void widen(Mask *told, const Py_ssize_t *at)
 {

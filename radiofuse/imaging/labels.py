@@ -41,7 +41,7 @@ def labeled(values: np.ndarray, label: MaskLabel, voxel_mm3: float) -> tuple[np.
     (array([False,  True,  True,  True]), ('Label "any" united 1, 4.',))
     """
     wanted = _wanted(label)
-    region = values != 0 if wanted is None else np.isin(values, wanted)
+    region = values != 0 if wanted is None else values == wanted[0] if len(wanted) == 1 else np.isin(values, wanted)
     if not region.any():
         raise _not_found(values, wanted or [])
     if wanted is not None:

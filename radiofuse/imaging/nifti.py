@@ -253,7 +253,7 @@ def _qform(name: str, header: Fields) -> np.ndarray:
 
 def _check_sform(name: str, sform: np.ndarray, spacing: np.ndarray) -> None:
     columns = np.linalg.norm(sform[:3, :3], axis=0)
-    if not np.allclose(columns, spacing, rtol=SPACING_TOLERANCE, atol=0.0):
+    if (np.abs(columns - spacing) > SPACING_TOLERANCE * spacing).any():
         raise invalid(
             name,
             f"gives two voxel sizes, {in_words(tuple(spacing))} (pixdim) and {in_words(tuple(columns))} (sform), "

@@ -15,7 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from zlib_ng import zlib_ng
+from isal import isal_zlib
 
 from radiofuse.errors import ImageError
 from radiofuse.files.stand_ins import describe_dangling
@@ -25,7 +25,7 @@ READ_BYTES = 256 << 10
 UNPACK_BYTES = (
     256 << 10
 )  # what stays in the cache until it is copied; no piece is larger, whatever a hostile stream unpacks to
-GZIP_OR_ZLIB = 32 + zlib_ng.MAX_WBITS
+GZIP_OR_ZLIB = 32 + isal_zlib.MAX_WBITS
 
 
 def file_sha256(path: str | PathLike[str]) -> str:
@@ -114,11 +114,10 @@ class ByteStream:
 
     def peek(self, n_bytes: int) -> bytes:
         """Return the next ``n_bytes``, fewer at the end, and leave them in the stream."""
-        if len(self._held) < n_bytes:
-            held = bytearray(self._held)
-            while len(held) < n_bytes and (chunk := next(self._chunks, None)):
-                held += chunk
-            self._held = memoryview(bytes(held))
+        if not self._held:
+            self._held = memoryview(next(self._chunks, b""))
+        while len(self._held) < n_bytes and (chunk := next(self._chunks, None)):
+            self._held = memoryview(bytes(self._held) + chunk)
         return bytes(self._held[:n_bytes])
 
     def skip(self, n_bytes: int) -> None:
@@ -171,16 +170,18 @@ class HashedFile(ByteStream):
 
 def _inflate(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the content of a gzip or zlib stream, member after member, to its last byte."""
-    unpacker = zlib_ng.decompressobj(GZIP_OR_ZLIB)
+    unpacker = isal_zlib.decompressobj(GZIP_OR_ZLIB)
     for chunk in chunks:
-        while chunk:
+        holds_more = False  # what it has read and not given, when a piece is full
+        while chunk or holds_more:
             if unpacker.eof:
                 chunk = chunk.lstrip(b"\0")  # tapes and block devices pad with zeros, and gzip accepts that
                 if not chunk:
                     break
-                unpacker = zlib_ng.decompressobj(GZIP_OR_ZLIB)
+                unpacker = isal_zlib.decompressobj(GZIP_OR_ZLIB)
             if part := _decompress(name, unpacker, chunk):
                 yield part
+            holds_more = len(part) == UNPACK_BYTES
             chunk = unpacker.unconsumed_tail or unpacker.unused_data
     if not unpacker.eof:
         raise ImageError(
@@ -189,10 +190,10 @@ def _inflate(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         )
 
 
-def _decompress(name: str, unpacker: zlib_ng._Decompress, chunk: bytes) -> bytes:
+def _decompress(name: str, unpacker: isal_zlib.Decompress, chunk: bytes) -> bytes:
     try:
         return unpacker.decompress(chunk, UNPACK_BYTES)  # compares the checksum at a member's end
-    except zlib_ng.error as error:  # type: ignore[misc]   # its stub says it is an instance
+    except isal_zlib.error as error:  # type: ignore[misc]   # its stub says it is an instance
         raise ImageError(
             "file_corrupted",
             f"{name} is damaged: its compressed stream does not check out ({error}). Copy or export it again.",

@@ -31,7 +31,8 @@ def normalized(image: Image, steps: Preprocessing, *, within: Box | None = None)
     image : SimpleITK.Image or PlacedVoxels
     steps : Preprocessing
     within : tuple of slice, optional
-        Where the result is computed, by the mean and standard deviation of the whole image; elsewhere it is 0.
+        Where the result is computed, by the mean and standard deviation of the whole image; elsewhere it holds
+        whatever the memory held.
 
     Returns
     -------
@@ -50,8 +51,7 @@ def normalized(image: Image, steps: Preprocessing, *, within: Box | None = None)
         raise ImageError(
             "degenerate_intensity", f"All voxels of the image are {mean:g}: it cannot be normalized. Check the file."
         )
-    # Memory that nobody writes to costs nothing, whether it is 0 or not.
-    scores = np.empty(voxels.shape) if within is None else np.zeros(voxels.shape)
+    scores = np.empty(voxels.shape)
     box = within or (slice(None),) * 3
     for plane, score in zip(voxels[box], scores[box], strict=True):  # plane by plane all steps stay in the cache
         np.add(plane, -mean, out=score, dtype=np.float64)

@@ -106,8 +106,8 @@ def prepare_each(image: Image, rois: Sequence[Image], plan: Plan, *, outside_is_
     """Return several regions of one image as `prepare` would one by one; the image is normalized once.
 
     Without resampling and ``pre_crop`` all of them share one array. Where nothing reads what lies outside the regions'
-    boxes (``outside_is_read``), an image that is normalized holds 0 there: of the whole image the mean and the standard
-    deviation are needed alone.
+    boxes (``outside_is_read``), an image that is normalized holds anything there: of the whole image the mean and the
+    standard deviation are needed alone.
     """
     steps, volume = plan.preprocessing, placed(image)
     if steps.resampled_spacing_mm is not None:

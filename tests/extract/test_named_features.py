@@ -53,6 +53,14 @@ def test_the_values_come_by_name_and_a_csv_of_them_is_read_back(extractor, voxel
     np.testing.assert_array_equal(vector, features)
 
 
+def test_a_dict_has_the_same_values_of_the_label_that_is_named(extractor, voxels, mask):
+    features = extractor.execute(voxels, mask, spacing_mm=SPACING)
+    assert features == extractor.extract(voxels, mask, spacing_mm=SPACING).to_dict()
+    assert {type(value) for value in features.values()} == {float}
+    of_four = extractor.execute(voxels, mask, 4, spacing_mm=SPACING)
+    assert of_four == pytest.approx(by_hand(voxels[mask == 4]), rel=1e-12)
+
+
 def test_regions_come_as_a_row_per_label(extractor, voxels, mask):
     labels = [1, "any", [1, 4], 4]
     regions = extractor.extract_each(voxels, mask, labels, spacing_mm=SPACING)

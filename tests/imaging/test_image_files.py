@@ -8,6 +8,7 @@ import hashlib
 import os
 import pickle
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -111,6 +112,16 @@ class TestWholeFiles:
         assert_equal_images(read_pair(image, mask).image, sitk.ReadImage(str(image)))
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+@pytest.mark.parametrize("n_bytes", [0, 1, stream.UNPACK_BYTES, 3 * stream.UNPACK_BYTES + 1])
+def test_a_stream_that_holds_content_back_is_unpacked_whole(pack, n_bytes):
+    content = bytes(n_bytes)  # a thousandth when packed, so that all is read long before all is given
+    for chunks in ([pack(content)], [bytes([one]) for one in pack(content)]):
+        whole = stream.ByteStream("a", iter(chunks)).unpacked()
+        found = bytearray(n_bytes)
+        assert (whole.readinto(memoryview(found)), whole.peek(1), bytes(found)) == (n_bytes, b"", content)
+
+
 class TestDamage:
     @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
     @pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
@@ -136,7 +147,7 @@ class TestDamage:
         def flip(content):
             content[-6] ^= 1  # within the CRC-32, after all the data
 
-        assert "data check" in refusal("file_corrupted", lambda: read_image(repacked(image_path, flip)))
+        assert "checksum" in refusal("file_corrupted", lambda: read_image(repacked(image_path, flip)))
 
     def test_header_only(self, tmp_path, voxels, refusal):
         path = save_nifti(tmp_path / "a.nii", voxels)

@@ -34,6 +34,14 @@ def test_one_pass_tells_what_numpy_tells(kind):
         assert labels_in(voxels) == (np.count_nonzero(voxels), 0, True, box)
 
 
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2"])
+def test_sums_of_the_largest_numbers_of_a_narrow_type_do_not_overflow(kind):
+    ends = np.iinfo(kind)
+    for end in (ends.min, ends.max):
+        voxels = np.full((3, 200, 111), end, kind)  # two parts and a rest
+        assert moments(voxels) == (True, float(end) * voxels.size, float(end) ** 2 * voxels.size)
+
+
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 def test_what_is_no_number_is_counted_and_is_not_the_lowest(kind):
     voxels = random_voxels(kind, 3)
@@ -99,7 +107,7 @@ def test_one_extraction_imports_what_it_needs(tmp_path):
         sitk.WriteImage(sitk.GetImageFromArray(array), path)
     script = (
         "import sys; from radiofuse import RadiomicsExtractor; e = RadiomicsExtractor('default')\n"
-        f"v = e.extract({paths[0]!r}, {paths[1]!r}, as_array=True); assert len(v) == len(e.feature_names()) == 107\n"
+        f"v = e.execute({paths[0]!r}, {paths[1]!r}); assert list(v) == e.feature_names() and len(v) == 107\n"
         f"print(*[name for name in {UNNEEDED} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
