@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -20,6 +21,8 @@ from radiofuse.names import on_first_use
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.radiomics.engine import Engine
 from radiofuse.store import Block
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +69,9 @@ class RadiomicsExtractor:
         backend: str = "radiofuse",
     ):
         self.settings = read_settings(settings)
+        if settings is not self.settings:  # those that were read before were told of then
+            for sentence in self.settings.without_effect():
+                log.warning("Radiomics settings %r: %s", self.settings.name, sentence)
         named = self.settings.label if label is None else label
         self.label_is_named = named is not None
         self.label = "any" if named is None else named
@@ -275,10 +281,12 @@ class RadiomicsExtractor:
     def _refuse_non_finite(self, values: np.ndarray) -> None:
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
+            instead = " in place of ibsi1_complete" if self.settings.ibsi1_complete else ""
             raise ImageError(
                 "feature_not_finite",
                 f"{len(bad)} of {len(values)} features came out NaN or infinite, the first is {self._names[bad[0]]}. "
-                "The region is too small, flat or scattered for these settings: look at the mask.",
+                "The region is too small, flat or scattered for these settings: look at the mask, or name "
+                f"under featureClass{instead} the classes and features that it has.",
             )
 
 

@@ -177,8 +177,36 @@ def flaws(name: str, own: Mapping[str, Any]) -> Iterator[str]:
     if name in IBSI2 and "pooling" in own and not any(own.get(key) for key in _POOLED):
         known = " or ".join(f"{key}: {example}" for key, example in _POOLED.items() if key in IBSI2[name])
         yield f": pooling has no effect on a single response; give {known}, or leave it out."
+    if own.get("rotationStep") in (180, 360):
+        yield ": rotationStep has no effect from half a turn on, which gives the same response; give a smaller step."
     if own.get("angle") is not None and own.get("rotationStep") is not None:
         yield ": angle has no effect beside rotationStep, which takes all angles; keep one of the two."
 
 
 _POOLED = {"rotationInvariance": "true", "rotationStep": "45", "orthogonalPlanes": "true"}
+# Keys that other image types have, and what says the same here.
+ELSEWHERE = {
+    ("Gabor", "dimensions"): "It filters slice by slice; orthogonalPlanes: true averages three planes.",
+    ("Laws", "dimensions"): "Its kernels say it: L5E5 is of two dimensions, L5E5E5 of three.",
+    ("SeparableWavelet", "dimensions"): "Its subbands say it: LH is of two dimensions, LLH of three.",
+    ("RieszLaplacianOfGaussian", "dimensions"): "Its order says it: [1, 0] is of two dimensions, [1, 0, 0] of three.",
+    ("RieszSimoncelli", "dimensions"): "Its order says it: [1, 0] is of two dimensions, [1, 0, 0] of three.",
+}
+
+
+def works_in_slices(name: str, options: Mapping[str, Any]) -> bool:
+    """Return whether an image type of IBSI 2 filters slices, whose plane ``force2Ddimension`` gives.
+
+    Examples
+    --------
+    >>> works_in_slices("Laws", {"kernels": ["L5E5", "L5E5E5"]}), works_in_slices("Gabor", {"orthogonalPlanes": True})
+    (True, False)
+    """
+    if name == "Gabor":
+        return not options.get("orthogonalPlanes")
+    if name == "Laws":
+        return any(len(kernels) == 4 for kernels in options["kernels"])
+    for key in ("subbands", "order"):
+        if key in IBSI2[name]:
+            return any(len(one) == 2 for one in options[key])
+    return (options.get("dimensions") or (2 if options.get("force2D") else 3)) == 2

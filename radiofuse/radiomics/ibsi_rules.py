@@ -82,8 +82,6 @@ def _without_effect(setting: Mapping[str, Any], classes: Mapping[str, Any], own:
                 f"radiofuse: {key} has no effect without the class intensity-volume-histogram; add the class, or leave "
                 "it out."
             )
-    if own.get("ibsi1_complete") and setting.get("weightingNorm") is not None:
-        yield "weightingNorm has no effect on ibsi1_complete, whose classes name their aggregation; leave it out."
     if setting.get("padDistance") is not None:
         yield "padDistance has no effect with ibsi: true, which reads the whole image; leave it out."
 

@@ -11,6 +11,7 @@ from radiofuse.radiomics import ibsi2_rules
 from radiofuse.radiomics.ibsi2_rules import IBSI2
 from radiofuse.radiomics.ibsi_names import AGGREGATED_CLASSES, IBSI_CLASSES
 from radiofuse.radiomics.ibsi_rules import ibsi_problems
+from radiofuse.radiomics.setting_effects import AGGREGATING, unread
 from radiofuse.radiomics.setting_rules import (
     FEATURE_CLASSES,
     IMAGE_TYPES,
@@ -49,8 +50,14 @@ OWN_KEYS = {
 
 
 def problems_of(mapping: Mapping[str, Any]) -> list[str]:
-    """Return every problem; sub-bands are held against the number of axes only where all else is in order."""
-    return list(_problems(mapping)) or list(_subband_problems(mapping))
+    """Return every problem; those of keys that are right by themselves only where all else is in order."""
+    return list(_problems(mapping)) or [*_subband_problems(mapping), *_refused_as_unread(mapping)]
+
+
+def _refused_as_unread(mapping: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what nothing reads and pyradiomics has not: of IBSI 2, and beside all of IBSI 1. The rest is told."""
+    complete = (mapping.get(OWN_PART) or {}).get("ibsi1_complete")
+    yield from (one.sentence for one in unread(mapping) if one.where in IBSI2 or (complete and one.key in AGGREGATING))
 
 
 def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
@@ -75,10 +82,11 @@ def _problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     yield from ibsi_problems(parts["setting"], parts["featureClass"], parts[OWN_PART])
 
 
-def _entries(where: str, entries: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
+def _entries(where: str, entries: Mapping[str, Any], rules: Mapping[str, Rule], name: str = "") -> Iterator[str]:
     for key, value in entries.items():
         if key not in rules:
-            yield f"{where}: {key} is unknown.{_elsewhere(key) or _meant(key, rules)}"
+            instead = f" {ibsi2_rules.ELSEWHERE[name, key]}" if (name, key) in ibsi2_rules.ELSEWHERE else ""
+            yield f"{where}: {key} is unknown.{instead or _elsewhere(key) or _meant(key, rules)}"
         elif not rules[key].admits(value):
             meant = did_you_mean(value, rules[key].names) if isinstance(value, str) else ""
             yield f"{where}: {key} must be {rules[key].wants}, not {_said(value)}.{meant}"
@@ -126,7 +134,7 @@ def _image_type(name: Any, own: Any, setting: Mapping[str, Any]) -> Iterator[str
     early = [key for key in own if key in PREPROCESSING]
     yield from (f"{where}: {key} acts before any filter, on all image types; move it to setting." for key in early)
     known = ibsi2_rules.rules(name) if name in IBSI2 else PER_IMAGE_TYPE
-    yield from _entries(where, {key: own[key] for key in own if key not in early}, known)
+    yield from _entries(where, {key: own[key] for key in own if key not in early}, known, name)
     yield from (f"{where}{flaw}" for flaw in ibsi2_rules.flaws(name, own))
     yield from (f"{where}: {problem}" for problem in _bin_contradiction(own))
     if own.get("binWidth") is not None and "binCount" not in own and setting.get("binCount") is not None:
@@ -172,6 +180,9 @@ def _subband_problems(mapping: Mapping[str, Any]) -> Iterator[str]:
     """Yield a problem if the kept sub-bands have a letter too many or too few: no image would have their names."""
     subbands = (mapping.get(OWN_PART) or {}).get("wavelet_subbands") or ()
     types = mapping.get("imageType") or {}
+    if subbands and "Wavelet" not in types:
+        yield "radiofuse: wavelet_subbands has no effect without imageType Wavelet; add it, or leave them out."
+        return
     setting = {**(mapping.get("setting") or {}), **(types.get("Wavelet") or {})}
     n_axes = 2 if setting.get("force2D") else 3
     other = [band for band in subbands if len(band) != n_axes]

@@ -11,6 +11,7 @@ from typing import Any
 from radiofuse.errors import RequestError
 from radiofuse.names import on_first_use
 from radiofuse.radiomics.setting_checks import OWN_KEYS, OWN_PART, PARTS, problems_of
+from radiofuse.radiomics.setting_effects import unread
 
 parameter_files = on_first_use("radiofuse.radiomics.parameter_files")  # a preset needs no YAML
 
@@ -101,6 +102,17 @@ class Settings:
     def label(self) -> int | None:
         """The mask label that the parameter file itself names, if it names one."""
         return self.parameters.get("setting", {}).get("label")
+
+    def without_effect(self) -> list[str]:
+        """Return a sentence for each of pyradiomics' keys that nothing reads, as ``normalizeScale`` in these settings.
+
+        Examples
+        --------
+        >>> read_settings({"setting": {"normalizeScale": 100}}).without_effect()
+        ['setting: normalizeScale has no effect without normalize: true; leave it out.']
+        """
+        own = {OWN_PART: {"ibsi1_complete": self.ibsi1_complete}}
+        return [one.sentence for one in unread(self.parameters | own)]
 
     def identity(self) -> dict[str, Any]:
         """Everything the features depend on, as JSON-able data; the name is not part of it."""

@@ -160,6 +160,13 @@ MISTAKES = [
     ({"imageType": {"Simoncelli": {"level": 1}}}, "level must be a list of levels, whole numbers of at least 1"),
     ({"imageType": {"RieszSimoncelli": {"order": [[0, 0, 0]]}}}, "that add up to 1 to 4, each named once"),
     ({"imageType": {"RieszLaplacianOfGaussian": {"order": [[1, 0]]}}}, "has no sigma; give it as {sigma: [3]}, in mm."),
+    ({"imageType": {"Gabor": {"sigma": [5], "wavelength": [2], "dimensions": 2}}}, "orthogonalPlanes: true averages"),
+    ({"imageType": {"RieszSimoncelli": {"order": [[1, 0]], "dimensions": 2}}}, "Its order says it: [1, 0] is of two"),
+    ({"imageType": {"Laws": {"kernels": ["L5E5"], "dimensions": 2}}}, "Its kernels say it: L5E5 is of two dimensions"),
+    (
+        {"imageType": {"Original": {}}, "radiofuse": {"wavelet_subbands": ["LLH"]}},
+        "no effect without imageType",
+    ),
     ({"imageType": {"Original": {"normalize": True}}}, "normalize acts before any filter"),
     ({"imageType": {"Original": [1]}}, "imageType Original must be a mapping of settings, {} for none, not [1]."),
     ({"imageType": {"Original": {"binWidth": 5}}, "setting": {"binCount": 9}}, "no effect beside setting's binCount"),

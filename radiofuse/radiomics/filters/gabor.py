@@ -117,8 +117,10 @@ def gabor_in_box(
     >>> bool(along > 50), bool(across < 1e-3)
     (True, True)
     """
-    longest_mm = max(sigma_mm, sigma_mm / aspect)
-    check_sigma(volume.shape, spacing_mm, sorted({axis for plane in planes for axis in plane}), longest_mm)
+    axes = sorted({axis for plane in planes for axis in plane})
+    check_sigma(volume.shape, spacing_mm, axes, sigma_mm)
+    across = f"Across the wave a Gabor filter of sigma {sigma_mm:g} mm and aspect {aspect:g}"
+    check_sigma(volume.shape, spacing_mm, axes, sigma_mm / aspect, across)
     pool = Pool(pooling)
     for plane in planes:
         spacings_mm = [spacing_mm[axis] for axis in plane]

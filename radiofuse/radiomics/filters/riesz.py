@@ -61,6 +61,7 @@ def _how(order: Order, options: Options) -> dict[str, Any]:
 def _of_log(source: Source, *, sigma_mm: float, cutoff: float, axes: tuple[int, ...], **how: Any) -> np.ndarray:
     volume, spacing_mm = source.volume, source.region.spacing_mm
     truncated_log.check_sigma(volume.shape, spacing_mm, axes, sigma_mm)
+    truncated_log.check_sampled("RieszLaplacianOfGaussian", spacing_mm, axes, sigma_mm, cutoff)
     lines = [truncated_log.line(sigma_mm / spacing_mm[axis], cutoff) for axis in sorted(axes)]
     # As far again as the kernel reaches: there the Riesz transform of a point has faded.
     margin = 2 * max(len(smooth) // 2 for smooth, _ in lines)

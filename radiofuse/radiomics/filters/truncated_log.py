@@ -93,7 +93,7 @@ def log_by_ibsi(
     True
     """
     check_sigma(volume.shape, spacing_mm, axes, sigma_mm)
-    check_sampled(spacing_mm, axes, sigma_mm, cutoff)
+    check_sampled("LaplacianOfGaussian", spacing_mm, axes, sigma_mm, cutoff)
     lines = {axis: line(sigma_mm / spacing_mm[axis], cutoff) for axis in axes}
     per_voxel = dict(zip(axes, _per_voxel([spacing_mm[axis] for axis in axes]), strict=True))
     reach = [len(lines[axis][0]) // 2 if axis in lines else 0 for axis in range(3)]
@@ -145,8 +145,10 @@ def _per_voxel(spacing_mm: Sequence[float]) -> list[float]:
     return [unit / spacing**2 for spacing in spacing_mm]
 
 
-def check_sigma(shape: Sequence[int], spacing_mm: Sequence[float], axes: Sequence[int], sigma_mm: float) -> None:
-    """Refuse a sigma that is longer than the volume along an axis.
+def check_sigma(
+    shape: Sequence[int], spacing_mm: Sequence[float], axes: Sequence[int], sigma_mm: float, what: str = ""
+) -> None:
+    """Refuse a sigma that is longer than the volume along an axis; ``what`` says whose, where a file does not name it.
 
     Raises
     ------
@@ -154,13 +156,18 @@ def check_sigma(shape: Sequence[int], spacing_mm: Sequence[float], axes: Sequenc
         ``image_too_small``.
     """
     for axis in axes:
-        check_fits(f"A sigma of {sigma_mm:g} mm", math.ceil(sigma_mm / spacing_mm[axis]) + 1, shape, [axis])
+        check_fits(what or f"A sigma of {sigma_mm:g} mm", math.ceil(sigma_mm / spacing_mm[axis]) + 1, shape, [axis])
 
 
-def check_sampled(spacing_mm: Sequence[float], axes: Sequence[int], sigma_mm: float, cutoff: float) -> None:
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share < 0.01 else f"{share:.0%}"
+
+
+def check_sampled(name: str, spacing_mm: Sequence[float], axes: Sequence[int], sigma_mm: float, cutoff: float) -> None:
     """Refuse a kernel that voxels do not show: it answers an even image with its intensity, where 0 is right.
 
-    Of its weight a second derivative leaves .1 % at .75 voxels, 2 % at .6, 10 % at .5 and all at .25.
+    A Riesz transform leaves out the even image, and answers others by the same wrong kernel. Of its weight a second
+    derivative leaves .1 % at .75 voxels, 2 % at .6, 10 % at .5 and all at .25.
 
     Raises
     ------
@@ -173,10 +180,11 @@ def check_sampled(spacing_mm: Sequence[float], axes: Sequence[int], sigma_mm: fl
     if voxels >= LEAST_SIGMA_VOX and len(second) > 1:
         return
     left = abs(second.sum()) / np.abs(second).sum()
-    flat = " or set dimensions: 2," if axis == 0 and len(axes) == 3 else ""
+    two = "dimensions: 2" if name == "LaplacianOfGaussian" else "an order of two numbers"
+    flat = f" or set {two}," if axis == 0 and len(axes) == 3 else ""
     raise ImageError(
         "image_too_small",
-        f"LaplacianOfGaussian with sigma {sigma_mm:g} mm and cutoff {cutoff:g} would answer an even image with "
-        f"{left:.0%} of its kernel's weight, not 0: expected a sigma of at least {LEAST_SIGMA_VOX:g} voxels, got "
+        f"{name} with sigma {sigma_mm:g} mm and cutoff {cutoff:g} would answer an even image with "
+        f"{_percent(left)} of its kernel's weight, not 0: expected a sigma of at least {LEAST_SIGMA_VOX:g} voxels, got "
         f"{voxels:.2g} of {spacing_mm[axis]:g} mm along {'zyx'[axis]}. Raise sigma or cutoff,{flat} or resample.",
     )

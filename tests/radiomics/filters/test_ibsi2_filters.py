@@ -16,10 +16,12 @@ from radiofuse.radiomics.filters.gabor import gabor_in_box
 from radiofuse.radiomics.filters.laplacian_of_gaussian import log_in_box
 from radiofuse.radiomics.filters.laws import laws_in_box
 from radiofuse.radiomics.filters.mean import mean_in_box
-from radiofuse.radiomics.filters.riesz import riesz_in_box
+from radiofuse.radiomics.filters.riesz import log_images, riesz_in_box
 from radiofuse.radiomics.filters.separable_wavelet import separable_wavelet_in_box
 from radiofuse.radiomics.filters.simoncelli import band, simoncelli_in_box
 from radiofuse.radiomics.filters.truncated_log import log_by_ibsi
+from radiofuse.radiomics.image_types import Source
+from radiofuse.radiomics.region import Region
 
 XYZ, XY = (2, 1, 0), (2, 1)
 UNIT = (1.0, 1.0, 1.0)
@@ -222,3 +224,15 @@ def test_a_kernel_that_voxels_do_not_show_is_refused(sigma_mm, cutoff, left):
     assert ("dimensions: 2" in str(refused.value)) == (spacing_mm[0] > 1)
     even = log_by_ibsi(np.full((9, 9, 9), 1000.0), (1.0,) * 3, (slice(3, 6),) * 3, **how | {"sigma_mm": 1, "cutoff": 4})
     assert np.abs(even).max() < 3
+    riesz = {"sigma": [sigma_mm], "cutoff": cutoff, "order": [[1, 0, 0]], "alignmentSigma": None, "boundary": "zero"}
+    source = Source(noise(9, 9, 9), Region.of(np.ones((9, 9, 9)), spacing_mm))
+    with pytest.raises(ImageError, match=f"RieszLaplacianOfGaussian with .*{left}") as refused:
+        [of_source(source) for of_source in log_images(riesz).values()]
+    assert ("an order of two numbers" in str(refused.value)) == (spacing_mm[0] > 1)
+
+
+def test_a_gaussian_that_is_too_broad_across_the_wave_is_named_by_its_aspect():
+    how = {"wavelength_mm": 2, "angles_deg": [0], "planes": ((2, 1),), "boundary": "zero"}
+    sentence = "Across the wave a Gabor filter of sigma 3 mm and aspect 0.01 spans 301 voxels, more than the image has"
+    with pytest.raises(ImageError, match=sentence):
+        gabor_in_box(noise(9, 9, 9), (1.0, 1.0, 1.0), (slice(3, 6),) * 3, sigma_mm=3, aspect=0.01, **how)
