@@ -1,8 +1,8 @@
 """Noise: selected inside the folds every selector scores as chance, selected before the folds it does not.
 
 Twenty tables of standard normal noise, ten for the slowest, each of 100 rows of which half are positive. The mean of
-the folds' AUCs is .5 in expectation exactly, since the rows held out have nothing to do with those trained on; so is the mean over tables,
-which is tested against its own standard error.
+the folds' AUCs is .5 in expectation exactly, since the rows held out have nothing to do with those trained on; so is
+the mean over tables, which is tested against its own standard error.
 """
 
 from __future__ import annotations
