@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from tempfile import NamedTemporaryFile
 from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from radiofuse.errors import RequestError
 from radiofuse.work.parcels import Parcels, unpack
+from radiofuse.work.pulse import ASK_EVERY_S, SILENT_S, Pulse, address_of, ask_workers, how_to_start, lost
 from radiofuse.work.worker_versions import refuse_other_versions, versions_here
 
 if TYPE_CHECKING:
@@ -24,11 +27,12 @@ Task = TypeVar("Task")
 
 WORKER_DIED: Any = object()
 CONNECT_S = 20
+CLOSE_S = 5
 WORKERS_S = 60  # for a first worker; a queue of jobs may take hours, and is waited for in the script that starts it
 # of a task that raises what is no error of ours: a network folder that is away for a moment, or too little memory
 RETRIES = 2
 TASKS_PER_THREAD = 2  # one that runs and one that waits, so that no worker idles while results travel
-GO_ON = "What was finished is stored: start the cluster again, then run the same command."
+log = logging.getLogger(__name__)
 
 
 class Cluster:
@@ -36,12 +40,12 @@ class Cluster:
 
     def __init__(self, client: Client, versions: dict[str, str] | None = None) -> None:
         self.client, self.versions = client, versions
-        self.parcels = Parcels(client)
+        self.parcels, self.pulse = Parcels(client), Pulse(client)
 
     @property
     def n_workers(self) -> int:
-        """How many workers there are now."""
-        return len(self.client.nthreads())
+        """How many workers of one thread there are now."""
+        return self.pulse.n_threads()
 
 
 _in_use: ContextVar[Cluster | None] = ContextVar("_in_use", default=None)
@@ -109,7 +113,7 @@ def require_seen(folder: str | Path) -> None:
     if cluster is None:
         return
     with NamedTemporaryFile(dir=folder, prefix=".seen-by-workers-") as sign:
-        seen = cluster.client.run(os.path.isfile, str(Path(sign.name).absolute()))
+        seen = ask_workers(cluster.client, os.path.isfile, str(Path(sign.name).absolute()))
     for address in sorted(address for address, sees in seen.items() if not sees):
         raise RequestError(
             f"Worker {address} of the Dask cluster does not see {folder}, which networks read from and write to. "
@@ -164,45 +168,55 @@ def run_on_cluster(
 def _run(
     cluster: Cluster, work: bytes, tasks: Iterable[Task], retries: int, *, at_most: int | None
 ) -> Iterator[tuple[Task, Any]]:
-    from distributed import as_completed
-
-    client, waiting, in_flight = cluster.client, iter(tasks), {}
-    finished = as_completed(loop=client.loop)
+    in_flight: dict[str, tuple[Future, Task]] = {}
+    client, waiting = cluster.client, iter(tasks)
+    finished = SimpleQueue[str]()
     with cluster.parcels.packing() as pack:
         while True:
-            for task in islice(waiting, max((at_most or _room(client)) - len(in_flight), 0)):
+            for task in islice(waiting, max((at_most or _room(cluster.pulse)) - len(in_flight), 0)):
                 future = client.submit(_call, work, *pack(task), pure=False, retries=retries)
-                in_flight[future] = task
-                finished.add(future)
+                in_flight[future.key] = future, task
+                future.add_done_callback(lambda one: finished.put(one.key))
             if not in_flight:
                 return
-            future = next(finished)
-            yield in_flight.pop(future), _result(client, future)
+            future, task = in_flight.pop(_next(finished, cluster.pulse))
+            yield task, _result(cluster, future)
 
 
-def _room(client: Client) -> int:
+def _room(pulse: Pulse) -> int:
     """Return how many tasks keep the cluster busy; it may grow and shrink, and a new one asks for its first worker."""
-    if client.status != "running":
-        raise _lost(client)
-    try:
-        return TASKS_PER_THREAD * max(sum(client.nthreads().values()), 1)
-    except OSError:
-        raise _lost(client) from None
+    return TASKS_PER_THREAD * max(pulse.n_threads(), 1)
 
 
-def _result(client: Client, future: Future) -> Any:
-    from distributed import KilledWorker
+def _next(finished: SimpleQueue[str], pulse: Pulse) -> str:
+    """Wait for the next key, and ask now and then whether there is anybody to wait for."""
+    while True:
+        try:
+            return finished.get(timeout=ASK_EVERY_S)
+        except Empty:
+            pulse.n_threads()
 
-    if future.cancelled():
-        raise _lost(client)
-    try:
-        return future.result()
-    except KilledWorker:
-        return WORKER_DIED
-    except ModuleNotFoundError as error:
-        raise RequestError(
-            f"The Dask cluster lacks a module ({error}). Install the same radiofuse on its scheduler and workers."
-        ) from error
+
+def _result(cluster: Cluster, future: Future) -> Any:
+    from distributed import CancelledError, KilledWorker
+
+    while True:
+        try:
+            return future.result(timeout=SILENT_S)
+        except KilledWorker:
+            return WORKER_DIED
+        except CancelledError:
+            raise lost(cluster.client) from None
+        except ModuleNotFoundError as error:
+            raise RequestError(
+                f"The Dask cluster lacks a module ({error}). Install the same radiofuse on its scheduler and workers."
+            ) from error
+        except (
+            OSError
+        ):  # a TimeoutError is one: the result is on its way, or where nobody gets it, and comes from another
+            if future.status == "error":  # the task's own
+                raise
+            cluster.pulse.n_threads()
 
 
 @contextmanager
@@ -229,26 +243,27 @@ def _connected(address: str) -> Iterator[Client]:
         raise RequestError(
             f"No Dask scheduler answers at {address} ({error}). Start one, or correct the address, as tcp://host:8786."
         ) from error
-    with client:
+    try:
         yield client
+    finally:
+        with suppress(OSError):  # a TimeoutError is one: it cannot say good-bye to whom it does not reach
+            client.close(timeout=CLOSE_S)
 
 
 def _await_worker(client: Client) -> None:
     """Wait for a first worker; a cluster that starts them as they are needed is given a task to need one for."""
+    if Pulse(client).n_threads():
+        return
+    log.info("Waiting up to %g s for a first worker at %s.", WORKERS_S, address_of(client))
     wanted = client.submit(int, pure=False)
     try:
         client.wait_for_workers(1, timeout=WORKERS_S)
     except TimeoutError:
-        address = client.scheduler.address
         raise RequestError(
-            f"The Dask scheduler at {address} has no worker, after {WORKERS_S} seconds. Start some, as "
-            f"dask worker {address} --nthreads 1, then run the same command."
+            f"The Dask scheduler at {address_of(client)} has no worker, after {WORKERS_S} seconds. Start some, as "
+            f"{how_to_start(client)}, then run the same command."
         ) from None
     del wanted
-
-
-def _lost(client: Client) -> RequestError:
-    return RequestError(f"The Dask scheduler at {client.scheduler.address} was lost. {GO_ON}")
 
 
 _OWN = local()  # extractors are not made to be shared by threads

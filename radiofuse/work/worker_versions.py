@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from radiofuse.errors import RequestError
 from radiofuse.work.environment import read_environment
+from radiofuse.work.pulse import ask_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -68,7 +69,9 @@ def refuse_other_versions(client: Client | None, wanted: Mapping[str, str]) -> N
     RequestError
         With the first worker that differs, and in what.
     """
-    told = {"": _versions_of_worker()} if client is None else client.run(_versions_of_worker, on_error="return")
+    told = (
+        {"": _versions_of_worker()} if client is None else ask_workers(client, _versions_of_worker, on_error="return")
+    )
     for address, answer in sorted(told.items()):
         if isinstance(answer, Exception):
             raise RequestError(
