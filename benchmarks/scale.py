@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 STEPS = {
@@ -27,7 +28,24 @@ STEPS = {
     "list": "what is there, without values",
     "read": "the wide table",
     "select": "a selection, 3 folds, test and LASSO",
+    "table": "the wide table as CSV",
+    "run": "a run from CSV, 3 folds, with its report",
 }
+RECIPE = """[cohort]
+table = "features.csv"
+label = "idh"
+[select]
+steps = ["mann_whitney", "lasso"]
+[classify]
+method = "logistic"
+[fusion]
+combine = ["mean"]
+inner_folds = 2
+[evaluation]
+folds = 3
+repeats = 1
+resamples = 100
+"""
 IDS = "sample_id"
 
 
@@ -55,6 +73,8 @@ def main() -> None:
                 before[step] = n_samples, found["cpu_s"]
                 memory = f"{found['peak_mb']:,.0f} MB ({(found['peak_mb'] - base['peak_mb']) / table_mb:.1f} tables)"
                 print(f"  {STEPS[step]:44}{found['cpu_s']:9.1f} CPU s{grown:>12}   {memory}", flush=True)
+                if found["told"]:
+                    print(f"    {found['told']}", flush=True)
 
 
 def _growth(before: tuple[int, float] | None, n_samples: int, cpu_s: float) -> str:
@@ -66,7 +86,7 @@ def _growth(before: tuple[int, float] | None, n_samples: int, cpu_s: float) -> s
     return f"x {10 ** (log10(cpu_s / before[1]) / log10(n_samples / before[0])):.1f}"
 
 
-def _measured(step: str, folder: Path, n_samples: int, n_features: int) -> dict[str, float]:
+def _measured(step: str, folder: Path, n_samples: int, n_features: int) -> dict[str, Any]:
     call = [sys.executable, __file__, "--step", step, "--scratch", str(folder)]
     call += ["--samples", str(n_samples), "--features", str(n_features)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
@@ -79,11 +99,11 @@ def _take_step(step: str, folder: Path, n_samples: int, n_features: int) -> None
     from radiofuse.store import FeatureStore  # noqa: F401  (with what it imports, before the clock starts)
 
     started = time.process_time()
-    {"nothing": _nothing, "write": _write, "missing": _missing, "list": _list, "read": _read, "select": _select}[step](
-        folder, n_samples, n_features
-    )
+    steps = {"nothing": _nothing, "write": _write, "missing": _missing, "list": _list, "read": _read}
+    told = (steps | {"select": _select, "table": _table, "run": _run})[step](folder, n_samples, n_features)
     cpu = time.process_time() - started
-    print(json.dumps({"cpu_s": cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(json.dumps({"cpu_s": cpu, "peak_mb": peak_mb, "told": told}))
 
 
 def _nothing(*_: object) -> None: ...
@@ -146,6 +166,31 @@ def _select(folder: Path, *_: object) -> None:
     options += ["--steps", "mann_whitney,lasso", "--folds", "3", "--repeats", "1", "--jobs", "1", "--no-report"]
     with contextlib.redirect_stdout(io.StringIO()):
         app([str(folder / "store"), *options], standalone_mode=False)
+
+
+def _table(folder: Path, n_samples: int, n_features: int) -> None:
+    """Write cohort and features as one CSV, from the store, a thousand rows at a time."""
+    import pandas as pd
+
+    block, _, _ = _parts(1, n_features)
+    cohort = pd.read_csv(folder / "cohort.csv", index_col=IDS)
+    store = _store(folder)
+    for start in range(0, n_samples, 10_000):
+        ids = cohort.index[start : start + 10_000]
+        table = cohort.loc[ids].join(store.read(block, list(ids)))
+        table.to_csv(folder / "features.csv", mode="a" if start else "w", header=not start)
+
+
+def _run(folder: Path, *_: object) -> str:
+    from radiofuse.commands.run import app
+
+    (folder / "recipe.toml").write_text(RECIPE)
+    out = folder / "ran"
+    with contextlib.redirect_stdout(io.StringIO()):
+        app([str(folder / "recipe.toml"), "--out", str(out), "--jobs", "1"], standalone_mode=False)
+    sizes = {path.name: path.stat().st_size / 1e6 for path in out.rglob("*") if path.is_file()}
+    largest = sorted(sizes, key=sizes.get, reverse=True)[:5]
+    return "largest files in MB: " + ", ".join(f"{name} {sizes[name]:.1f}" for name in largest)
 
 
 if __name__ == "__main__":

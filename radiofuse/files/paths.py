@@ -10,6 +10,7 @@ from pathlib import Path
 from radiofuse.files.stand_ins import describe_dangling
 
 HERE = "the folder you are in"
+_URL = re.compile(r"(s3|gs|az|https?|ftp|file|memory):/{1,2}(?=[^/])(.+)", re.DOTALL)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
@@ -70,6 +71,11 @@ def describe_absent(path: Path, what: str, relative_to: str = HERE) -> str:
     """
     if told := describe_dangling(path):
         return told
+    if found := _URL.match(str(path)):  # a Path has dropped one slash
+        return (
+            f"{found[1]}://{found[2]} is a URL, and only a store may lie at one. Copy the {what} and the images it "
+            "names to this machine, or mount the bucket, and write the path."
+        )
     if is_of_windows(str(path)):
         return f"{path} is a path of Windows, which this system does not know; write where it is mounted here, with /."
     if str(path).startswith("~"):

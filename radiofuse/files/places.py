@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 from pathlib import Path
 from typing import TypeAlias
-from uuid import uuid4
 
 from radiofuse.errors import RequestError
 from radiofuse.files.objects import ObjectPath
+from radiofuse.files.paths import with_home
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _COLLAPSED = re.compile(r"(s3|gs|memory|file):/[^/]")  # what pathlib leaves of a URL
+
+log = logging.getLogger(__name__)
 
 Place: TypeAlias = Path | ObjectPath
 
@@ -39,7 +42,7 @@ def place_of(place: str | Path | ObjectPath) -> Place:
         return place
     found = _URL.fullmatch(place)
     if found is None:
-        return Path(place)
+        return Path(with_home(place))
     return Path("/" + found[2].lstrip("/")) if found[1] == "file" else ObjectPath(place)
 
 
@@ -52,7 +55,13 @@ def from_anywhere(place: str | Path | ObjectPath) -> str:
 def on_this_machine(place: Place) -> Path:
     """Return the folder for what only this machine can use: the place itself, or for a URL a folder of the user's.
 
-    It lies in the folder that ``RADIOFUSE_CACHE`` names, else in ``~/.cache/radiofuse``, and may be deleted.
+    That lies in the folder that ``RADIOFUSE_CACHE`` names, else in ``~/.cache/radiofuse``, and may be deleted. It is
+    made for its owner alone, who is told of it: what patients' images gave lies there.
+
+    Raises
+    ------
+    RequestError
+        If it cannot be made.
 
     Examples
     --------
@@ -63,24 +72,30 @@ def on_this_machine(place: Place) -> Path:
     if isinstance(place, Path):
         return place
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("RADIOFUSE_CACHE") or Path(caches) / "radiofuse")
-    return folder / f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+    of_all = Path(with_home(os.environ.get("RADIOFUSE_CACHE") or "") or Path(caches) / "radiofuse")
+    folder = of_all / f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        _make_private(folder, place)
+    return folder
 
 
-def fetched(place: Place) -> Path:
-    """Return a file that can be mapped into memory: itself, or a copy on this machine of one in an object store.
-
-    A copy is named by the content that the store tells of the file, so a file that was written anew is fetched anew.
-    """
-    if isinstance(place, Path):
-        return place
-    copy = on_this_machine(place.parent) / f"{place.content_tag()}-{place.name}"
-    if not copy.is_file():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        aside = copy.with_name(f".{uuid4().hex}.tmp")
-        aside.write_bytes(place.read_bytes())
-        aside.replace(copy)
-    return copy
+def _make_private(folder: Path, place: ObjectPath) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        if folder.is_dir():  # another process was quicker
+            return
+        raise RequestError(
+            f"{folder}, for what this machine keeps of {place}, cannot be made ({error.strerror}). Name another "
+            "folder with the variable RADIOFUSE_CACHE."
+        ) from error
+    log.warning(
+        "This machine keeps copies of what lies in %s, patients' features and images, in %s, which only this account "
+        "may read. radiofuse store gc with this store removes copies, and the folder may be deleted.",
+        place,
+        folder,
+    )
 
 
 def move(source: Place, target: Place) -> None:

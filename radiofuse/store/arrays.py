@@ -17,9 +17,10 @@ import numpy as np
 
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.copies import fetched
 from radiofuse.files.objects import ObjectPath, ObjectStoreError, remedy
 from radiofuse.files.outputs import sha256_of
-from radiofuse.files.places import Place, fetched, place_of
+from radiofuse.files.places import Place, place_of
 
 FOLDER, FORMAT = "arrays", 1
 

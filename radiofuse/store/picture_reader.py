@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from radiofuse.errors import StoreError
-from radiofuse.files.places import Place, fetched
+from radiofuse.files.copies import fetched
+from radiofuse.files.places import Place
 
 FILES_AT_ONCE = 16  # each is an open file, of which a process may have about a thousand, and its pages count as memory
 

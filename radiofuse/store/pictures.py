@@ -19,8 +19,9 @@ import pandas as pd
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.copies import fetched
 from radiofuse.files.objects import ObjectPath, remedy
-from radiofuse.files.places import Place, fetched, place_of
+from radiofuse.files.places import Place, place_of
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from radiofuse.store.picture_reader import PictureReader
 from radiofuse.tables.pointers import pointer_table

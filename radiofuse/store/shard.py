@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from radiofuse.errors import StoreError
 from radiofuse.files.aside import write_aside
+from radiofuse.files.copies import copy_of, drop_copies, fetched_ahead
 from radiofuse.files.objects import ObjectStoreError, remedy
 from radiofuse.files.places import Place, move
 from radiofuse.store import held
@@ -99,9 +100,8 @@ def load(path: Place, columns: Sequence[str] | None = None) -> pa.Table:
     """
     if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait forever
         raise ForeignShardError("it is no regular file")
-    content = _read_into_arrow(path)
-    expected = _NAME.fullmatch(path.name)[1]
-    if _short_digest(content) != expected:
+    content = _copied(path) or _read_into_arrow(path)
+    if not _is_whole(content, path.name):
         raise DamagedShardError("its bytes do not match the checksum in its name")
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     folder = (file.metadata.metadata or {}).get(FOLDER.encode())  # none in shards of earlier versions
@@ -121,6 +121,24 @@ def _require_width(schema: pa.Schema, folder: Place) -> None:
     width = len(Block.from_json(described.read_text(encoding="utf-8")).feature_names)
     if held_width != width:
         raise ForeignShardError(f"its vectors have {held_width} numbers, those of the block {width}")
+
+
+def _copied(path: Place) -> pa.Buffer | None:
+    """Return the bytes of a shard's copy on this machine; None without one that is whole."""
+    if isinstance(path, Path):
+        return None
+    try:
+        content = _read_into_arrow(copy_of(path))
+        if _is_whole(content, path.name):
+            return content
+        copy_of(path).unlink(missing_ok=True)
+    except OSError:  # the file itself will do
+        pass
+    return None
+
+
+def _is_whole(content: pa.Buffer, name: str) -> bool:
+    return _short_digest(content) == _NAME.fullmatch(name)[1]
 
 
 def _read_into_arrow(path: Place) -> pa.Buffer:
@@ -167,9 +185,10 @@ def scan(
     StoreError
         If a file is there and cannot be read.
     """
-    seen = set(skip)
-    while fresh := [path for path in list_shards(folder) if path.name not in seen]:
-        for path in fresh:
+    seen, listed = set(skip), list_shards(folder)
+    drop_copies(folder, but={path.name for path in listed})
+    while fresh := [path for path in listed if path.name not in seen]:
+        for path in fetched_ahead(fresh):
             seen.add(path.name)
             try:
                 table = load(path, columns)
@@ -181,6 +200,7 @@ def scan(
                 raise _unreadable(path, error) from error
             else:
                 yield path, table
+        listed = list_shards(folder)
 
 
 def _unreadable(path: Place, error: OSError) -> StoreError:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from radiofuse.errors import StoreError
+from radiofuse.files.copies import drop_copies, drop_idle_copies
 from radiofuse.files.places import on_this_machine
 from radiofuse.progress import Progress
 from radiofuse.store import rows, shard
@@ -40,6 +41,7 @@ class Upkeep(Blocks):
             except StoreError as error:
                 report.problems.append(str(error))
                 continue
+            drop_copies(self._folder(block))  # what lies in the store is looked at
             for _ in audit_block(block, self._folder(block), self._quarantine, report):
                 if on_done:
                     on_done(report.shards, max(total, report.shards))
@@ -49,6 +51,8 @@ class Upkeep(Blocks):
     def gc(self, *, empty_quarantine: bool = False) -> dict[str, int]:
         """Remove temporary files that a crash left, and merge small shards.
 
+        Of a store at a URL, copies on this machine for which nobody asked within an hour are removed as well.
+
         Parameters
         ----------
         empty_quarantine : bool, default=False
@@ -57,10 +61,11 @@ class Upkeep(Blocks):
         Returns
         -------
         dict
-            How many: temporary_files, merged_shards, quarantined_shards.
+            How many: temporary_files, merged_shards, quarantined_shards, and of a URL idle_copies.
         """
         with plainly(f"The feature store {self.root} could not be cleaned"):
             n_temporary = self._remove_orphans()
+            n_copies = drop_idle_copies(self.root)
             n_quarantined = self._empty_quarantine() if empty_quarantine else 0
             merged = [
                 shard.compact(
@@ -72,7 +77,8 @@ class Upkeep(Blocks):
                 for name in self._block_names()
             ]
             n_merged = sum(merged) + self.fingerprints.compact()
-        return {"temporary_files": n_temporary, "merged_shards": n_merged, "quarantined_shards": n_quarantined}
+        done = {"temporary_files": n_temporary, "merged_shards": n_merged, "quarantined_shards": n_quarantined}
+        return done if isinstance(self.root, Path) else done | {"idle_copies": n_copies}
 
     def _remove_orphans(self) -> int:
         old = [path for path in self._temporary() if _age_s(path) > ORPHAN_AFTER_S]

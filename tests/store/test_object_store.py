@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +19,7 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+import s3fs
 from typer.testing import CliRunner
 
 from radiofuse.commands.extract import app as extract
@@ -23,8 +29,10 @@ from radiofuse.commands.select import app as select
 from radiofuse.commands.store import app
 from radiofuse.datasets import make_phantom_cohort
 from radiofuse.errors import RequestError, StoreError
+from radiofuse.files import copies, objects
+from radiofuse.files.copies import copy_of, drop_copies
 from radiofuse.files.objects import ObjectPath
-from radiofuse.files.places import place_of
+from radiofuse.files.places import on_this_machine, place_of
 from radiofuse.store import Block, FeatureStore, Record
 from radiofuse.store.arrays import ArrayBlock, ArrayStore
 from tests.processes import LIMIT_S
@@ -79,6 +87,78 @@ def test_a_bucket_holds_what_a_folder_holds(url, tmp_path):
     assert (there.verify().ok, there.verify().problems) == (9, [])
     files = fsspec.filesystem("s3").find(url)
     assert len(files) == 2, "block.json and a shard: nothing is left of a write"
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Count the requests of this process by their kind."""
+    requests, call = Counter(), s3fs.S3FileSystem._call_s3
+
+    async def counting(self, method, *more, **options):
+        requests[method] += 1
+        return await call(self, method, *more, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3fs.S3FileSystem, "_call_s3", counting)
+        yield requests
+
+
+def test_a_shard_is_fetched_once_and_its_copy_is_never_believed_against_its_name(url):
+    store = filled(url, range(3))
+    (shard,) = shards(url)
+    copy = copy_of(shard)
+    before = store.read(BLOCK)
+    with counted() as requests:
+        assert store.read(BLOCK).equals(before) and store.missing(BLOCK, keys(range(4))) == keys(range(3, 4))
+    assert "get_object" not in requests
+    whole = copy.read_bytes()
+    for spoiled in (b"", whole[:-9], b"x" + whole[1:]):
+        copy.write_bytes(spoiled)
+        assert store.read(BLOCK).equals(before), "the copy is thrown away, and not the shard"
+        assert copy.read_bytes() == whole == shard.read_bytes()
+    flip(shard)
+    assert len(store.verify().problems) == 1, "what lies in the bucket is looked at"
+
+
+def test_copies_are_private_told_once_and_go_with_what_they_are_of(url, caplog, monkeypatch):
+    store = filled(url, range(2))
+    store.read(BLOCK)
+    here = on_this_machine(store.root)
+    assert stat.S_IMODE(here.stat().st_mode) == 0o700
+    assert [str(here) in told for told in caplog.messages if "only this account may read" in told] == [True]
+    old = copy_of(shards(url)[0])
+    filled(url, range(2, 4))
+    assert store.gc()["merged_shards"] == 2 and len(store.read(BLOCK)) == 4
+    assert not old.exists() and copy_of(shards(url)[0]).is_file()
+    assert store.gc()["idle_copies"] == 0, "somebody may read them at this moment"
+    os.utime(copy_of(shards(url)[0]), (0, 0))
+    assert store.gc()["idle_copies"] == 1 and len(store.read(BLOCK)) == 4
+    (here.parent / "file").touch()
+    monkeypatch.setenv("RADIOFUSE_CACHE", str(here.parent / "file"))
+    with pytest.raises(RequestError, match="cannot be made .*Name another folder with the variable RADIOFUSE_CACHE"):
+        store.read(BLOCK)
+
+
+def test_shards_are_fetched_several_at_a_time_and_read_without_room_for_copies(url, monkeypatch):
+    for n in range(9):
+        filled(url, range(n, n + 1))
+    together, calls = objects.read_together, []
+    monkeypatch.setattr(copies, "read_together", lambda paths: calls.append(len(paths)) or together(paths))
+    expected = FeatureStore(url).read(BLOCK)
+    assert calls == [8, 1, 0, 0], "of vectors after their names were read nothing is fetched again"
+    drop_copies(FeatureStore(url)._folder(BLOCK))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", no_room)
+        assert FeatureStore(url).read(BLOCK).equals(expected)
+
+
+def no_room(path: Path, content: bytes) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def test_a_table_or_recipe_at_a_url_is_told_what_may_lie_there(tmp_path):
+    said = answered(extract, "s3://patients/cohort.csv", "--store", tmp_path / "store", code=3).stderr
+    assert "s3://patients/cohort.csv is a URL, and only a store may lie at one. Copy the table" in said
 
 
 def test_a_flipped_byte_is_named_and_only_what_it_held_is_missing(url, tmp_path):
