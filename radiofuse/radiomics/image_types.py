@@ -88,9 +88,9 @@ def _wavelet(source: Source, options: dict[str, Any]) -> Named:
 
 
 def _log(source: Source, options: dict[str, Any]) -> Named:
-    for sigma_mm in options["sigma"]:
-        values = laplacian_of_gaussian.log_in_box(source.volume, source.region.spacing_mm, sigma_mm, source.box)
-        yield laplacian_of_gaussian.name(sigma_mm), values
+    sigmas_mm = options["sigma"]
+    images = laplacian_of_gaussian.logs_in_box(source.volume, source.region.spacing_mm, sigmas_mm, source.box)
+    yield from zip(map(laplacian_of_gaussian.name, sigmas_mm), images, strict=True)
 
 
 def _gradient(source: Source, options: dict[str, Any]) -> Named:

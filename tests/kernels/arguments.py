@@ -179,9 +179,13 @@ def recursive_gaussian(rng: np.random.Generator) -> Arguments:
     stop = np.minimum(shape, first + 4 + rng.integers(0, 6, 3))
     inner = first + rng.integers(0, 3, 3)
     end = np.minimum(stop, inner + 1 + rng.integers(0, 6, 3))
-    extents = np.stack([first, stop, inner, end], axis=1).astype(np.int64)
-    recursions = floats(rng, (3, 2, 2, 12)) if rng.random() < 0.3 else rng.uniform(-0.4, 0.4, (3, 2, 2, 12))
-    return [volume, dtype.kind, dtype.itemsize, np.zeros(end - inner, "f4"), recursions, extents, floats(rng, 3)]
+    n_sigmas = int(rng.integers(1, 4))
+    reads = [np.stack([rng.integers(0, first + 1), rng.integers(stop, shape + 1)]) for _ in range(n_sigmas)]
+    extents = np.array([np.stack([*read, inner, end], axis=1) for read in reads], np.int64)
+    taps = (n_sigmas, 3, 2, 2, 12)
+    recursions = floats(rng, taps) if rng.random() < 0.3 else rng.uniform(-0.4, 0.4, taps)
+    out = np.zeros((n_sigmas, *(end - inner)), "f4")
+    return [volume, dtype.kind, dtype.itemsize, out, recursions, extents, floats(rng, 3)]
 
 
 def gradient(rng: np.random.Generator) -> Arguments:
@@ -278,7 +282,7 @@ CASES: dict[str, Callable[[np.random.Generator], Arguments]] = {
     "radiomics.classes._glrlm_maps.describe": glrlm_maps,
     "radiomics.classes._glszm_maps.describe": maps_of_pairs(16),
     "radiomics.classes._ngtdm_maps.describe": maps_of_pairs(5),
-    "radiomics.filters._recursive_gaussian.laplacian_in_box": recursive_gaussian,
+    "radiomics.filters._recursive_gaussian.laplacians_in_box": recursive_gaussian,
     "radiomics.filters._gradient.gradient_magnitude": gradient,
     "radiomics.filters._wavelet.filter_axis": wavelet,
     "radiomics.filters._spheres.sample_plane": spheres,

@@ -36,7 +36,7 @@ typedef struct {
     double *rows, *columns, *sums, *differences; /* marginals of i, j, i + j (from twice the lowest level) and |i - j| */
     int n_sums, n_differences;
     double mean_i, mean_j;
-    Logarithms *logarithms;
+    Logarithms *logarithms, *exact; /* the second without eps, of the joint entropy of a region; NULL for windows */
 } Cooccurrence;
 
 /* Cells that sum to total become probabilities; their marginals (IBSI 3.6.1) and means. */
@@ -49,18 +49,21 @@ static inline void normalize(Cooccurrence *of, double total)
     memset(of->columns, 0, (size_t)of->n_levels * sizeof(double));
     memset(of->sums, 0, (size_t)of->n_sums * sizeof(double));
     memset(of->differences, 0, (size_t)of->n_differences * sizeof(double));
-    of->mean_i = of->mean_j = 0;
+    double row = 0, mean_i = 0, mean_j = 0;
     for (Py_ssize_t c = 0; c < of->n_cells; c++) {
         Cell *cell = &of->cells[c];
         int32_t i = of->levels[cell->i], j = of->levels[cell->j];
         double p = cell->p /= total;
-        of->rows[cell->i] += p;
+        row = c && cell->i == cell[-1].i ? row + p : p; /* row by row, so that no sum waits for memory */
+        of->rows[cell->i] = row;
         of->columns[cell->j] += p;
         of->sums[i + j - 2 * lowest] += p;
         of->differences[i > j ? i - j : j - i] += p;
-        of->mean_i += i * p;
-        of->mean_j += j * p;
+        mean_i += i * p;
+        mean_j += j * p;
     }
+    of->mean_i = mean_i;
+    of->mean_j = mean_j;
 }
 
 /* Joint maximum (GYBY), angular second moment (8ZQL), autocorrelation (QWB0), joint average (60VM), joint variance

@@ -5,8 +5,11 @@
 static const double PER_LN2 = 1.4426950408889634; /* log2(p + eps) = log2(p) + PER_LN2 * eps / p, to second order */
 static const double INDEPENDENT = 1e-13;          /* bits of mutual information that rounding alone can leave */
 
-/* Make cells of the counts, or of the weighted sum of all directions' counts. Return the total. */
-static double gather(const int32_t *counts, Py_ssize_t n_directions, const double *weights, int symmetrical, Cooccurrence *to)
+enum { BLOCK = 8 }; /* counts that are looked at together */
+
+/* Make cells of the weighted sum of all directions' counts. Return the total. */
+static double gather_weighted(const int32_t *counts, Py_ssize_t n_directions, const double *weights, int symmetrical,
+                              Cooccurrence *to)
 {
     Py_ssize_t n = to->n_levels;
     double total = 0;
@@ -17,7 +20,7 @@ static double gather(const int32_t *counts, Py_ssize_t n_directions, const doubl
             for (Py_ssize_t k = 0; k < n_directions; k++) {
                 const int32_t *of = counts + k * n * n;
                 int64_t count = of[i * n + j] + (symmetrical ? (int64_t)of[j * n + i] : 0);
-                value += weights ? weights[k] * (double)count : (double)count;
+                value += weights[k] * (double)count;
             }
             if (value == 0)
                 continue;
@@ -25,6 +28,50 @@ static double gather(const int32_t *counts, Py_ssize_t n_directions, const doubl
             total += value;
         }
     return total;
+}
+
+/* Whether any of BLOCK counts is not 0. Most counts of many levels are 0. */
+static inline int occurs(const uint32_t *counts)
+{
+    uint64_t pairs[BLOCK / 2];
+    memcpy(pairs, counts, sizeof pairs);
+    return ((pairs[0] | pairs[1]) | (pairs[2] | pairs[3])) != 0;
+}
+
+/* Make cells of one direction's counts, in row order. Return the total. */
+static double gather(const uint32_t *counts, Cooccurrence *to)
+{
+    Py_ssize_t n = to->n_levels, n_cells = 0;
+    uint64_t total = 0;
+    for (int32_t i = 0; i < n; i++, counts += n)
+        for (Py_ssize_t j = 0; j < n;) {
+            Py_ssize_t stop = n - j < BLOCK ? n : j + BLOCK;
+            if (stop == j + BLOCK && !occurs(counts + j)) {
+                j = stop;
+                continue;
+            }
+            for (; j < stop; j++) { /* no branch: the next cell is written over one that is 0 */
+                to->cells[n_cells] = (Cell){i, (int32_t)j, (double)counts[j]};
+                n_cells += counts[j] != 0;
+                total += counts[j];
+            }
+        }
+    to->n_cells = n_cells;
+    return (double)total;
+}
+
+/* Make cells of one direction's counts in both orders; joined is written over. Return the total. */
+static double gather_symmetrical(const uint32_t *counts, uint32_t *joined, Cooccurrence *to)
+{
+    Py_ssize_t n = to->n_levels;
+    gather(counts, to);
+    memset(joined, 0, (size_t)(n * n) * sizeof *joined);
+    for (Py_ssize_t c = 0; c < to->n_cells; c++) {
+        Py_ssize_t i = to->cells[c].i, j = to->cells[c].j;
+        joined[i * n + j] += counts[i * n + j];
+        joined[j * n + i] += counts[i * n + j];
+    }
+    return gather(joined, to);
 }
 
 /* Cluster tendency, shade and prominence (DG8W, 7NFM, AE86) of the sums, contrast (ACUI) of the differences: a sum
@@ -67,13 +114,13 @@ static double marginal_entropy(const double *p, Py_ssize_t n, double *n_met)
    information below 0 is rounding: the levels are independent, and IMC2 is 0. */
 static void describe_information(const Cooccurrence *of, double *features)
 {
-    double n_i, n_j, joint = 0, shares = 0, bit = PER_LN2 * of->logarithms->added;
+    double n_i, n_j, joint = 0, shares = 0, added = of->logarithms->added, bit = PER_LN2 * added;
     double of_i = marginal_entropy(of->rows, of->n_levels, &n_i);
     double of_j = marginal_entropy(of->columns, of->n_levels, &n_j);
     for (Py_ssize_t c = 0; c < of->n_cells; c++) {
         const Cell *cell = &of->cells[c];
-        joint -= cell->p * log2(cell->p);
-        double share = of->logarithms->added / (of->rows[cell->i] * of->columns[cell->j]);
+        joint -= log_of(of->exact, cell->p, cell->p);
+        double share = added / (of->rows[cell->i] * of->columns[cell->j]);
         shares += cell->p * (share < 1e-6 ? share : log1p(share)); /* large only where a weight is minute */
     }
     joint -= bit * (double)of->n_cells;
@@ -104,12 +151,20 @@ typedef struct {
     double eps, *features; /* (n_directions, N_GLCM), or (1, N_GLCM) with weights */
 } Task;
 
-static void describe_directions(const Task *task, Cooccurrence *matrix, Iteration *iteration)
+/* Cells of direction k, or of all directions' sum; joined holds (n_levels, n_levels). Return their total. */
+static double gather_direction(const Task *task, Py_ssize_t k, uint32_t *joined, Cooccurrence *to)
 {
-    Py_ssize_t n_apart = task->weights ? 1 : task->n_directions, size = task->n_levels * task->n_levels;
-    for (Py_ssize_t k = 0; k < n_apart; k++) {
-        double total = gather(task->counts + k * size, task->weights ? task->n_directions : 1, task->weights,
-                              task->symmetrical, matrix);
+    Py_ssize_t n = task->n_levels;
+    const uint32_t *counts = (const uint32_t *)task->counts + k * n * n;
+    if (task->weights)
+        return gather_weighted(task->counts, task->n_directions, task->weights, task->symmetrical, to);
+    return task->symmetrical ? gather_symmetrical(counts, joined, to) : gather(counts, to);
+}
+
+static void describe_directions(const Task *task, uint32_t *joined, Cooccurrence *matrix, Iteration *iteration)
+{
+    for (Py_ssize_t k = 0; k < (task->weights ? 1 : task->n_directions); k++) {
+        double total = gather_direction(task, k, joined, matrix);
         double *features = task->features + k * N_GLCM;
         for (int name = 0; name < N_GLCM; name++)
             features[name] = total ? 0 : NAN;
@@ -128,13 +183,14 @@ static int run(const Task *task)
     double *vectors = malloc((11 * n + 1) * sizeof(double));
     double *matrices = task->with_mcc ? malloc(2 * size * sizeof(double)) : NULL;
     Iteration *iteration = malloc(sizeof(Iteration));
-    Logarithms *logarithms = calloc(1, sizeof(Logarithms));
+    Logarithms *logarithms = calloc(2, sizeof(Logarithms));
     int32_t *levels = malloc(3 * n * sizeof(int32_t)); /* and the parts of rows and columns */
-    int result = cells && vectors && (matrices || !task->with_mcc) && iteration && logarithms && levels ? 0 : -1;
+    uint32_t *joined = malloc(size * sizeof(uint32_t));
+    int result = cells && vectors && (matrices || !task->with_mcc) && iteration && logarithms && levels && joined ? 0 : -1;
     if (!result) {
         Cooccurrence matrix = {.levels = levels, .n_levels = (int)n, .highest = (int32_t)n, .cells = cells,
                                .rows = vectors, .columns = vectors + n, .sums = vectors + 2 * n,
-                               .differences = vectors + 4 * n, .logarithms = logarithms};
+                               .differences = vectors + 4 * n, .logarithms = logarithms, .exact = logarithms + 1};
         logarithms->added = task->eps;
         for (size_t k = 0; k < n; k++)
             levels[k] = (int32_t)k + 1;
@@ -149,7 +205,7 @@ static int run(const Task *task)
         iteration->between = vectors + 9 * n;
         iteration->sums = vectors + 10 * n;
         iteration->parts = levels + n;
-        describe_directions(task, &matrix, iteration);
+        describe_directions(task, joined, &matrix, iteration);
     }
     free(cells);
     free(vectors);
@@ -157,6 +213,7 @@ static int run(const Task *task)
     free(iteration);
     free(logarithms);
     free(levels);
+    free(joined);
     return result;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -88,10 +89,18 @@ def offsets(shape: Sequence[int], distances: Sequence[int] = (1,), *, flat_axis:
             f"{box} has {n_offsets:,} directions at distances of {list(distances)}; at most {MAX_OFFSETS:,} can be "
             "counted. Take shorter or fewer distances, or leave the sample's texture out.",
         )
-    reach = np.minimum(max(distances), farthest)
+    reach = tuple(min(max(distances), size) for size in farthest)
+    return _steps(reach, tuple(distances), n_offsets)
+
+
+@lru_cache(maxsize=64)
+def _steps(reach: tuple[int, int, int], distances: tuple[int, ...], n_offsets: int) -> np.ndarray:
+    """Return the first steps at the distances, read-only: they are those of all image types, and of most regions."""
     z, y, x = (np.abs(np.arange(size, -size - 1, -1, dtype=np.int32)) for size in reach)
     chebyshev = np.maximum.outer(np.maximum.outer(z[: reach[0] + 1], y), x)  # from the far corner to the middle plane
-    return np.ascontiguousarray(reach - np.argwhere(np.isin(chebyshev, distances))[:n_offsets], np.int32)
+    steps = np.ascontiguousarray(reach - np.argwhere(np.isin(chebyshev, distances))[:n_offsets], np.int32)
+    steps.flags.writeable = False
+    return steps
 
 
 def _n_offsets(farthest: Sequence[int], distances: Iterable[int]) -> int:

@@ -6,7 +6,7 @@
 #include "../../_arrays.h"
 #include <stdlib.h>
 
-enum { LANES = 16, ORDER = 4, AXES = 3, CACHE_LINE = 64, GROUP = 8, WORTH_KNOWING = 16 };
+enum { LANES = 32, ORDER = 4, AXES = 3, CACHE_LINE = 64, GROUP = 8, WORTH_KNOWING = 16 };
 
 /* r[i] = sum x[i - k] * inputs[k] - sum r[i - 1 - k] * feedback[k]; before the line's first value v it is as if v had
    gone on for ever: every r[i - 1 - k] * feedback[k] is v * edges[k]. */
@@ -210,10 +210,47 @@ static void follow(const Way *way, const double *values, double *responses, Py_s
     sweep(&way->recursion, values, responses, stride, start, way->stop);
 }
 
+/* Whether n items, one behind the other, have the same bytes. */
+static int are_alike(const char *items, Py_ssize_t n, Py_ssize_t size)
+{
+    return !memcmp(items, items + size, (size_t)((n - 1) * size));
+}
+
+/* Whether all lines hold one value and nothing else; in memory, items lie side by side along the lines or across. */
+static int is_constant(Lines in, Py_ssize_t length, Py_ssize_t width)
+{
+    const Py_ssize_t size = in.type->size, n_inner = in.step == 1 ? length : width;
+    const Py_ssize_t n_outer = in.step == 1 ? width : length, outer = (in.step == 1 ? in.across : in.step) * size;
+    const char *last = in.first + (n_outer - 1) * outer;
+    if (memcmp(in.first, last, (size_t)size) || !are_alike(in.first, n_inner, size))
+        return 0;
+    for (const char *line = in.first + outer; line <= last; line += outer)
+        if (memcmp(in.first, line, (size_t)(n_inner * size)))
+            return 0;
+    return 1;
+}
+
+/* Write the response to lines of the constant that is known. */
+static void store_constant(const Filter *filter, Lines lines, Py_ssize_t width)
+{
+    float *items = (float *)lines.first;
+    for (Py_ssize_t i = filter->causal.from; i < filter->causal.stop; i++, items += lines.step) {
+        float response = (float)(filter->causal.to_constant[i] + filter->anticausal.to_constant[filter->length - 1 - i]);
+        for (Py_ssize_t k = 0; k < width; k++)
+            items[k * lines.across] = response;
+    }
+}
+
 /* Filter up to LANES lines. A volume's background is often constant, and so are the ends of most lines. */
 static void filter_block(Filter *filter, const Rows *rows, Lines in, Lines out, Py_ssize_t width)
 {
     const Py_ssize_t length = filter->length;
+    if (is_constant(in, length, width)) {
+        in.type->load(in, 1, 1, rows->values);
+        learn_constant(filter, rows, *rows->values);
+        store_constant(filter, out, width);
+        return;
+    }
     double *begin = rows->values, *end = begin + (length - 1) * LANES;
     in.type->load(in, length, width, begin);
     Py_ssize_t n_leading = constant_rows(begin, LANES, length), n_trailing = constant_rows(end, -LANES, length);
@@ -238,12 +275,17 @@ static void filter_lines(Filter *filter, const Rows *rows, Lines in, Lines out, 
     }
 }
 
-/* The Laplacian's task, by axis z, y, x: the part of the volume that is read and the box, their shapes and strides in
+static Py_ssize_t larger(Py_ssize_t a, Py_ssize_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The Laplacian's task of one sigma, by axis z, y, x: the part of the volume that is read and the box, their shapes and strides in
    items, the filters, the weight of each second derivative, and memory for results on the way. */
 typedef struct {
     const ItemType *type;
     char *volume, *source;
-    Py_ssize_t read[AXES], stride[AXES], box[AXES];
+    Py_ssize_t first[AXES], read[AXES], stride[AXES], box[AXES];
     double weights[AXES];
     Filter smooth[AXES], second[AXES];
     Rows rows;
@@ -252,45 +294,53 @@ typedef struct {
 
 enum { Z, Y, X };
 
-/* Copy the rows along x that follow one another along an axis: the filters then read them from the cache. */
-static char *copied_plane(Task *task, Py_ssize_t first, int axis)
+/* The rows along x that follow one another along an axis, side by side: the filters then read them from the cache. */
+static char *plane_of(Task *task, Py_ssize_t first, int axis)
 {
     const Py_ssize_t size = task->type->size, row = task->read[X] * size;
+    if (task->stride[axis] == task->read[X])
+        return task->volume + first * size;
     for (Py_ssize_t k = 0; k < task->read[axis]; k++)
         memcpy(task->source + k * row, task->volume + (first + k * task->stride[axis]) * size, (size_t)row);
     return task->source;
 }
 
-/* In every slice the second derivatives along x and y, each smoothed along the other. */
-static void derive_in_slices(Task *task)
+/* In slice z the second derivatives along x and y, each smoothed along the other. */
+static void derive_in_slice(Task *task, Py_ssize_t z)
 {
     const Py_ssize_t *n = task->read, *box = task->box, area = box[Y] * box[X];
-    for (Py_ssize_t z = 0; z < n[Z]; z++) {
-        char *slice = copied_plane(task, z * task->stride[Z], Y);
-        float *along_x = task->along_x + z * area, *along_y = task->along_y + z * area, *plane = task->plane;
-        filter_lines(&task->second[X], &task->rows, lines_of(task->type, slice, 1, n[X]), float_lines(plane, 1, box[X]),
-                     n[Y]);
-        filter_lines(&task->smooth[Y], &task->rows, float_lines(plane, box[X], 1), float_lines(along_x, box[X], 1),
-                     box[X]);
-        filter_lines(&task->second[Y], &task->rows, lines_of(task->type, slice, n[X], 1), float_lines(plane, n[X], 1),
-                     n[X]);
-        filter_lines(&task->smooth[X], &task->rows, float_lines(plane, 1, n[X]), float_lines(along_y, 1, box[X]),
-                     box[Y]);
-    }
+    char *slice = plane_of(task, z * task->stride[Z], Y);
+    float *along_x = task->along_x + z * area, *along_y = task->along_y + z * area, *plane = task->plane;
+    filter_lines(&task->second[X], &task->rows, lines_of(task->type, slice, 1, n[X]), float_lines(plane, 1, box[X]),
+                 n[Y]);
+    filter_lines(&task->smooth[Y], &task->rows, float_lines(plane, box[X], 1), float_lines(along_x, box[X], 1), box[X]);
+    filter_lines(&task->second[Y], &task->rows, lines_of(task->type, slice, n[X], 1), float_lines(plane, n[X], 1), n[X]);
+    filter_lines(&task->smooth[X], &task->rows, float_lines(plane, 1, n[X]), float_lines(along_y, 1, box[X]), box[Y]);
 }
 
-/* The second derivative along z, smoothed along x. */
-static void derive_across_slices(Task *task)
+/* In the plane of all z at y the second derivative along z, smoothed along x. */
+static void derive_across_slices(Task *task, Py_ssize_t y)
 {
     const Py_ssize_t *n = task->read, *box = task->box;
-    for (Py_ssize_t y = 0; y < n[Y]; y++) {
-        char *source = copied_plane(task, y * task->stride[Y], Z);
-        float *along_z = task->along_z + y * box[X], *plane = task->plane;
-        filter_lines(&task->second[Z], &task->rows, lines_of(task->type, source, n[X], 1), float_lines(plane, n[X], 1),
-                     n[X]);
-        filter_lines(&task->smooth[X], &task->rows, float_lines(plane, 1, n[X]),
-                     float_lines(along_z, 1, n[Y] * box[X]), box[Z]);
+    char *source = plane_of(task, y * task->stride[Y], Z);
+    float *along_z = task->along_z + y * box[X], *plane = task->plane;
+    filter_lines(&task->second[Z], &task->rows, lines_of(task->type, source, n[X], 1), float_lines(plane, n[X], 1), n[X]);
+    filter_lines(&task->smooth[X], &task->rows, float_lines(plane, 1, n[X]), float_lines(along_z, 1, n[Y] * box[X]),
+                 box[Z]);
+}
+
+/* Derive in planes across an axis one after the other, in each for all tasks that read it: it is then near at hand. */
+static void derive(Task *tasks, Py_ssize_t n_tasks, int axis, void (*in_plane)(Task *task, Py_ssize_t plane))
+{
+    Py_ssize_t first = tasks->first[axis], stop = first;
+    for (Py_ssize_t k = 0; k < n_tasks; k++) {
+        first = tasks[k].first[axis] < first ? tasks[k].first[axis] : first;
+        stop = larger(stop, tasks[k].first[axis] + tasks[k].read[axis]);
     }
+    for (Py_ssize_t plane = first; plane < stop; plane++)
+        for (Py_ssize_t k = 0; k < n_tasks; k++)
+            if (plane >= tasks[k].first[axis] && plane < tasks[k].first[axis] + tasks[k].read[axis])
+                in_plane(&tasks[k], plane - tasks[k].first[axis]);
 }
 
 static void add_term(Task *task, int axis)
@@ -317,14 +367,16 @@ static void add_smoothed_along_y(Task *task, float *derived, int axis)
 }
 
 /* ITK derives along x, y, z in turn, smooths along the other axes in the same order, and adds up in that order. */
-static void laplacian(Task *task)
+static void laplacians(Task *tasks, Py_ssize_t n_tasks)
 {
-    memset(task->out, 0, (size_t)(task->box[Z] * task->box[Y] * task->box[X]) * sizeof *task->out);
-    derive_in_slices(task);
-    add_smoothed_along_z(task, task->along_x, X);
-    add_smoothed_along_z(task, task->along_y, Y);
-    derive_across_slices(task);
-    add_smoothed_along_y(task, task->along_z, Z);
+    derive(tasks, n_tasks, Z, derive_in_slice);
+    derive(tasks, n_tasks, Y, derive_across_slices);
+    for (Task *task = tasks; task < tasks + n_tasks; task++) {
+        memset(task->out, 0, (size_t)(task->box[Z] * task->box[Y] * task->box[X]) * sizeof *task->out);
+        add_smoothed_along_z(task, task->along_x, X);
+        add_smoothed_along_z(task, task->along_y, Y);
+        add_smoothed_along_y(task, task->along_z, Z);
+    }
 }
 
 enum { MOST_BLOCKS = 9 + 4 * AXES };
@@ -350,11 +402,6 @@ static void release(Memory *memory)
 {
     for (int k = 0; k < memory->n_blocks; k++)
         free(memory->blocks[k]);
-}
-
-static Py_ssize_t larger(Py_ssize_t a, Py_ssize_t b)
-{
-    return a > b ? a : b;
 }
 
 static void claim_memory(Task *task, Memory *memory)
@@ -393,12 +440,14 @@ static Filter filter_of(const Recursion *ways, const Extent *extent)
     return filter;
 }
 
-static int shapes_fit(const Py_buffer *recursions, const Py_buffer *extents, const Py_buffer *weights)
+static int shapes_fit(Py_ssize_t n_tasks, const Py_buffer *recursions, const Py_buffer *extents, const Py_buffer *weights)
 {
-    if (recursions->len / AXES == 4 * (Py_ssize_t)sizeof(Recursion) &&
-        extents->len / AXES == (Py_ssize_t)sizeof(Extent) && weights->shape[0] == AXES)
+    if (n_tasks && recursions->shape[0] == n_tasks && extents->shape[0] == n_tasks &&
+        recursions->len / AXES == n_tasks * 4 * (Py_ssize_t)sizeof(Recursion) &&
+        extents->len / AXES == n_tasks * (Py_ssize_t)sizeof(Extent) && weights->shape[0] == AXES)
         return 1;
-    PyErr_SetString(PyExc_ValueError, "laplacian: recursions (3, 2, 2, 12), extents (3, 4) or weights (3) do not fit");
+    PyErr_SetString(PyExc_ValueError,
+                    "laplacian: recursions (n, 3, 2, 2, 12), extents (n, 3, 4) or weights (3) do not fit");
     return 0;
 }
 
@@ -416,15 +465,16 @@ static int extents_fit(const Extent *extents, const Py_ssize_t *volume, const Py
     return 1;
 }
 
-static void set_up(Task *task, const Py_buffer *views)
+static void set_up(Task *task, Py_ssize_t k, const Py_buffer *views)
 {
-    const Extent *extents = views[3].buf;
-    const Recursion *recursions = views[2].buf;
+    const Extent *extents = (const Extent *)views[3].buf + k * AXES;
+    const Recursion *recursions = (const Recursion *)views[2].buf + k * 4 * AXES;
     const Py_ssize_t strides[] = {views[0].shape[1] * views[0].shape[2], views[0].shape[2], 1};
     task->volume = views[0].buf;
-    task->out = views[1].buf;
+    task->out = (float *)views[1].buf + k * views[1].shape[1] * views[1].shape[2] * views[1].shape[3];
     for (int axis = 0; axis < AXES; axis++) {
         task->stride[axis] = strides[axis];
+        task->first[axis] = extents[axis].read_first;
         task->read[axis] = extents[axis].read_stop - extents[axis].read_first;
         task->box[axis] = extents[axis].box_stop - extents[axis].box_first;
         task->weights[axis] = ((const double *)views[4].buf)[axis];
@@ -434,23 +484,43 @@ static void set_up(Task *task, const Py_buffer *views)
     }
 }
 
-static PyObject *run(Task *task)
+/* Set up n tasks, each with memory of its own, and do them. */
+static PyObject *run(const ItemType *type, const Py_buffer *views)
 {
-    Memory memory = {{0}, 0, 0};
-    claim_memory(task, &memory);
-    if (!memory.is_short) {
+    size_t n_tasks = (size_t)views[1].shape[0];
+    Task *tasks = calloc(n_tasks, sizeof *tasks);
+    Memory *memories = calloc(n_tasks, sizeof *memories);
+    int is_short = !tasks || !memories;
+    for (size_t k = 0; !is_short && k < n_tasks; k++) {
+        tasks[k].type = type;
+        set_up(&tasks[k], (Py_ssize_t)k, views);
+        claim_memory(&tasks[k], &memories[k]);
+        is_short = memories[k].is_short;
+    }
+    if (!is_short) {
         Py_BEGIN_ALLOW_THREADS
-        laplacian(task);
+        laplacians(tasks, (Py_ssize_t)n_tasks);
         Py_END_ALLOW_THREADS
     }
-    release(&memory);
-    return memory.is_short ? PyErr_NoMemory() : Py_NewRef(Py_None);
+    for (size_t k = 0; memories && k < n_tasks; k++)
+        release(&memories[k]);
+    free(memories);
+    free(tasks);
+    return is_short ? PyErr_NoMemory() : Py_NewRef(Py_None);
 }
 
-/* laplacian_in_box(volume (z, y, x), kind, size, out (box), recursions (3, 2, 2, 12), extents (3, 4), weights (3)):
-   kind and size are those of the volume's items; recursions go by axis, smoothing and second derivative, causal and
-   anticausal. */
-static PyObject *laplacian_in_box(PyObject *module, PyObject *arguments)
+static int all_extents_fit(const Py_buffer *views)
+{
+    for (Py_ssize_t k = 0; k < views[1].shape[0]; k++)
+        if (!extents_fit((const Extent *)views[3].buf + k * AXES, views[0].shape, views[1].shape + 1))
+            return 0;
+    return 1;
+}
+
+/* laplacians_in_box(volume (z, y, x), kind, size, out (n, box), recursions (n, 3, 2, 2, 12), extents (n, 3, 4),
+   weights (3)): n sigmas; kind and size are those of the volume's items; recursions go by axis, smoothing and second
+   derivative, causal and anticausal. */
+static PyObject *laplacians_in_box(PyObject *module, PyObject *arguments)
 {
     PyObject *volume, *out, *recursions, *extents, *weights, *done = NULL;
     int kind;
@@ -459,21 +529,19 @@ static PyObject *laplacian_in_box(PyObject *module, PyObject *arguments)
     (void)module;
     if (!PyArg_ParseTuple(arguments, "OCnOOOO", &volume, &kind, &size, &out, &recursions, &extents, &weights))
         return NULL;
-    Task task = {.type = type_of(kind, size)};
-    if (task.type && take_array(volume, &views[0], (char)kind, size, 3, READ, "volume") == 0 &&
-        take_array(out, &views[1], 'f', sizeof(float), 3, WRITE, "out") == 0 &&
-        take_array(recursions, &views[2], 'f', sizeof(double), 4, READ, "recursions") == 0 &&
-        take_array(extents, &views[3], 'i', sizeof(int64_t), 2, READ, "extents") == 0 &&
+    const ItemType *type = type_of(kind, size);
+    if (type && take_array(volume, &views[0], (char)kind, size, 3, READ, "volume") == 0 &&
+        take_array(out, &views[1], 'f', sizeof(float), 4, WRITE, "out") == 0 &&
+        take_array(recursions, &views[2], 'f', sizeof(double), 5, READ, "recursions") == 0 &&
+        take_array(extents, &views[3], 'i', sizeof(int64_t), 3, READ, "extents") == 0 &&
         take_array(weights, &views[4], 'f', sizeof(double), 1, READ, "weights") == 0 &&
-        shapes_fit(&views[2], &views[3], &views[4]) && extents_fit(views[3].buf, views[0].shape, views[1].shape)) {
-        set_up(&task, views);
-        done = run(&task);
-    }
+        shapes_fit(views[1].shape[0], &views[2], &views[3], &views[4]) && all_extents_fit(views))
+        done = run(type, views);
     release_arrays(views, 5);
     return done;
 }
 
-static PyMethodDef methods[] = {{"laplacian_in_box", laplacian_in_box, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {{"laplacians_in_box", laplacians_in_box, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT, "_recursive_gaussian", NULL, 0, methods, NULL, NULL, NULL, NULL};
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +11,14 @@ import numpy as np
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.names import kernel
 
-laplacian_in_box = kernel("radiomics.filters._recursive_gaussian").laplacian_in_box
+_recursive_gaussian = kernel("radiomics.filters._recursive_gaussian")
 
 FEWEST_VOXELS = 4  # along an axis: the order of the recursion
 # Sigmas beyond the box after which a value has faded below a double's precision, exp(-1.3732 * 27) = 8e-17, and the
 # fewest voxels that are read there.
 REACH_IN_SIGMAS = 27.0
 LEAST_REACH_VOX = 8
+BYTES_AT_ONCE = 2**26  # of results that are computed together
 
 
 class Exponentials(NamedTuple):
@@ -50,6 +52,28 @@ def name(sigma_mm: float) -> str:
     ('log-sigma-1-5-mm-3D', 'log-sigma-3-mm-3D')
     """
     return f"log-sigma-{sigma_mm}-mm-3D".replace(".", "-")
+
+
+def logs_in_box(
+    volume: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    sigmas_mm: Sequence[float],
+    box: tuple[slice, slice, slice],
+) -> Iterator[np.ndarray]:
+    """Yield the Laplacian of Gaussian of every sigma, as `log_in_box` returns it.
+
+    The volume is read once for several sigmas, as many as have room in ``BYTES_AT_ONCE``.
+
+    Examples
+    --------
+    >>> corner = (slice(2), slice(9), slice(3))
+    >>> [values.shape for values in logs_in_box(np.zeros((9, 9, 9)), (1, 1, 1), [1, 2.5], corner)]
+    [(2, 9, 3), (2, 9, 3)]
+    """
+    n_bytes = 4 * math.prod(len(range(*side.indices(size))) for side, size in zip(box, volume.shape, strict=True))
+    at_once = max(1, BYTES_AT_ONCE // max(1, n_bytes))
+    for first in range(0, len(sigmas_mm), at_once):
+        yield from _logs_at_once(volume, spacing_mm, sigmas_mm[first : first + at_once], box)
 
 
 def log_in_box(
@@ -98,13 +122,25 @@ def log_in_box(
     >>> bool(center < beside < 0)
     True
     """
-    _check(volume.shape, spacing_mm, sigma_mm)
-    extents = np.array([_extent(*axis, sigma_mm) for axis in zip(box, volume.shape, spacing_mm, strict=True)], np.int64)
-    out = np.empty(extents[:, 3] - extents[:, 2], np.float32)
-    recursions = np.array([_recursions(sigma_mm, spacing) for spacing in spacing_mm])
+    return _logs_at_once(volume, spacing_mm, (sigma_mm,), box)[0]
+
+
+def _logs_at_once(
+    volume: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    sigmas_mm: Sequence[float],
+    box: tuple[slice, slice, slice],
+) -> np.ndarray:
+    """Return the results of all sigmas, float32, shape (n_sigmas, *box)."""
+    for sigma_mm in sigmas_mm:
+        _check(volume.shape, spacing_mm, sigma_mm)
+    sides = list(zip(box, volume.shape, spacing_mm, strict=True))
+    extents = np.array([[_extent(*side, sigma_mm) for side in sides] for sigma_mm in sigmas_mm], np.int64)
+    out = np.empty((len(extents), *(extents[0, :, 3] - extents[0, :, 2])), np.float32)
+    recursions = np.array([[_recursions(sigma_mm, spacing) for spacing in spacing_mm] for sigma_mm in sigmas_mm])
     weights = 1.0 / np.square(spacing_mm, dtype=np.float64)
     kind, size = volume.dtype.kind, volume.dtype.itemsize
-    laplacian_in_box(np.ascontiguousarray(volume), kind, size, out, recursions, extents, weights)
+    _recursive_gaussian.laplacians_in_box(np.ascontiguousarray(volume), kind, size, out, recursions, extents, weights)
     return out
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.radiomics.filters import _recursive_gaussian
+from radiofuse.radiomics.filters import _recursive_gaussian, laplacian_of_gaussian
 from radiofuse.radiomics.filters.laplacian_of_gaussian import log_in_box, name
 
 ALL = (slice(None),) * 3
@@ -145,13 +145,13 @@ def test_names_are_pyradiomics(sigma_mm):
 
 
 def kernel_arguments(**changed):
-    whole = np.array([[0, 9, 2, 5]] * 3)
+    whole = np.array([[[0, 9, 2, 5]] * 3])
     arguments = {
         "volume": np.zeros((9, 9, 9)),
         "kind": "f",
         "size": 8,
-        "out": np.zeros((3, 3, 3), np.float32),
-        "recursions": np.zeros((3, 2, 2, 12)),
+        "out": np.zeros((1, 3, 3, 3), np.float32),
+        "recursions": np.zeros((1, 3, 2, 2, 12)),
         "extents": whole,
         "weights": np.ones(3),
     }
@@ -161,19 +161,30 @@ def kernel_arguments(**changed):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"extents": np.array([[0, 10, 2, 5]] * 3)},
-        {"extents": np.array([[3, 9, 2, 5]] * 3)},
-        {"extents": np.array([[0, 9, 2, 6]] * 3)},
-        {"extents": np.array([[0, 9, 2, 5]] * 2)},
-        {"extents": np.array([[2, 5, 2, 5]] * 3)},
+        {"extents": np.array([[[0, 10, 2, 5]] * 3])},
+        {"extents": np.array([[[3, 9, 2, 5]] * 3])},
+        {"extents": np.array([[[0, 9, 2, 6]] * 3])},
+        {"extents": np.array([[[0, 9, 2, 5]] * 2])},
+        {"extents": np.array([[[2, 5, 2, 5]] * 3])},
         {"weights": np.ones(2)},
-        {"recursions": np.zeros((3, 2, 2, 11))},
+        {"recursions": np.zeros((1, 3, 2, 2, 11))},
+        {"recursions": np.zeros((2, 3, 2, 2, 12))},
     ],
 )
 def test_the_kernel_refuses_what_would_reach_beyond_its_arrays(changed):
-    _recursive_gaussian.laplacian_in_box(*kernel_arguments())
+    _recursive_gaussian.laplacians_in_box(*kernel_arguments())
     with pytest.raises(ValueError, match="fit"):
-        _recursive_gaussian.laplacian_in_box(*kernel_arguments(**changed))
+        _recursive_gaussian.laplacians_in_box(*kernel_arguments(**changed))
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 2**26])
+def test_several_sigmas_are_what_each_is_alone(monkeypatch, bytes_at_once):
+    monkeypatch.setattr(laplacian_of_gaussian, "BYTES_AT_ONCE", bytes_at_once)
+    volume = np.pad(np.random.default_rng(0).normal(size=(7, 60, 9)), ((0, 0), (30, 40), (0, 0)))
+    box, spacing_mm, sigmas = (slice(2, 5), slice(60, 70), slice(1, 9)), (2.0, 1.0, 0.7), [2.0, 0.5, 1.0]
+    together = laplacian_of_gaussian.logs_in_box(volume, spacing_mm, sigmas, box)
+    for found, sigma_mm in zip(together, sigmas, strict=True):
+        np.testing.assert_array_equal(found, log_in_box(volume, spacing_mm, sigma_mm, box))
 
 
 @pytest.mark.parametrize("dtype", [bool, np.float16, complex])
