@@ -15,7 +15,8 @@ from radiofuse.deep.estimators.crop_classifier import CropClassifier
 from radiofuse.deep.estimators.crop_encoder import CropEncoder
 from radiofuse.deep.estimators.pointers import crop_column, find_crops
 from radiofuse.errors import BundleError
-from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.one_task import Task
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.fuse import holders
 from radiofuse.imaging import Cropping, read_pair
 from radiofuse.imaging.placing import Placing, placed_crops

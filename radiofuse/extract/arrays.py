@@ -14,8 +14,9 @@ import pandas as pd
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
+from radiofuse.extract.one_task import Task
 from radiofuse.extract.shared_images import refuse_shared_images
-from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.files.places import place_of
 from radiofuse.imaging import file_sha256
 from radiofuse.imaging.labels import MaskLabel

@@ -11,6 +11,7 @@ import pandas as pd
 
 from radiofuse import notebook
 from radiofuse.errors import ImageError
+from radiofuse.extract.one_task import Extractor, Task
 from radiofuse.extract.outcomes import (
     DIED,
     Outcome,
@@ -21,7 +22,7 @@ from radiofuse.extract.outcomes import (
 )
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images, tell_of_repeated_samples
-from radiofuse.extract.tasks import Extractor, Task, label_of_masks, list_tasks
+from radiofuse.extract.tasks import label_of_masks, list_tasks
 from radiofuse.extract.workers import run_in_children
 from radiofuse.imaging import CONTENT_CODES, file_sha256
 from radiofuse.progress import Progress

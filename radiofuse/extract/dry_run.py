@@ -11,9 +11,10 @@ import pandas as pd
 from radiofuse.errors import CohortError, ImageError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
+from radiofuse.extract.one_task import Task
 from radiofuse.extract.regions_told import tell_of_regions
 from radiofuse.extract.shared_images import refuse_shared_images
-from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.imaging import read_pair
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.progress import Progress

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from radiofuse.errors import ImageError, RequestError
-from radiofuse.extract.tasks import Extractor, Task
+from radiofuse.extract.one_task import Extractor, Task
 from radiofuse.imaging import RoiPair, read_pair
 from radiofuse.imaging.gate import read_regions
 from radiofuse.imaging.labels import MaskLabel

@@ -12,7 +12,7 @@ import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import Extraction, extract_cohort
-from radiofuse.extract.tasks import Extractor
+from radiofuse.extract.one_task import Extractor
 from radiofuse.imaging import RoiPair
 from radiofuse.imaging.perturb import Perturbation, content_seed, perturb
 from radiofuse.store import Block, FeatureStore

@@ -94,6 +94,10 @@ class RadiomicsExtractor:
 
     def block(self) -> Block:
         """Return what identifies these features in a store: settings, engine and library versions."""
+        return self._block
+
+    @cached_property
+    def _block(self) -> Block:
         identity = {"settings": self.settings.identity(), "versions": self._engine.versions()}
         return Block.create(self.settings.name, self._names, identity)
 

@@ -10,7 +10,8 @@ import pandas as pd
 from radiofuse.errors import ImageError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS
 from radiofuse.extract.each import run_each
-from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.one_task import Task
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.imaging.landmarks import landmarks_of_file, standard_scale
 from radiofuse.progress import Progress
 

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.extract.cohort_run import Extraction, run_tasks
-from radiofuse.extract.tasks import Extractor, list_tasks
+from radiofuse.extract.one_task import Extractor
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.store import FeatureStore
 from radiofuse.tables import columns
 from radiofuse.wording import counted, some

@@ -8,8 +8,9 @@ import pandas as pd
 from pandas.api.typing import DataFrameGroupBy
 
 from radiofuse.errors import StoreError
+from radiofuse.extract.one_task import Task
 from radiofuse.extract.shared_images import refuse_shared_images
-from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.imaging import file_sha256
 from radiofuse.store import Block, FeatureStore, content_key
 

@@ -12,9 +12,9 @@ import pandas as pd
 from radiofuse import notebook
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Extraction, extract_cohort
 from radiofuse.extract.crops import collect_crops
+from radiofuse.extract.one_task import Extractor
 from radiofuse.extract.pictures import collect_pictures
 from radiofuse.extract.regions import collect_regions
-from radiofuse.extract.tasks import Extractor
 from radiofuse.imaging import Cropping, Crops
 from radiofuse.imaging.sample_arrays import ArraySpec
 from radiofuse.store import FeatureStore

@@ -11,8 +11,9 @@ import pandas as pd
 
 from radiofuse.errors import ImageError, RequestError
 from radiofuse.extract.cohort_run import FAILURE_COLUMNS, Progress
+from radiofuse.extract.one_task import Task
 from radiofuse.extract.shared_images import refuse_shared_images
-from radiofuse.extract.tasks import Task, label_of_masks, list_tasks
+from radiofuse.extract.tasks import label_of_masks, list_tasks
 from radiofuse.extract.workers import WORKER_DIED, run_in_children
 from radiofuse.imaging import file_sha256, read_pair
 from radiofuse.imaging.labels import MaskLabel

@@ -23,11 +23,7 @@ from radiofuse.radiomics.textures import TexturedRegion
 from radiofuse.radiomics.textures import features as class_features
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
     from radiofuse.imaging.placed import Image
-else:
-    sitk = on_first_use("SimpleITK")
 diagnostics = on_first_use("radiofuse.radiomics.diagnostics")
 metadata = on_first_use("importlib.metadata")
 
@@ -187,7 +183,7 @@ class Engine:
         """Return the engine and the libraries whose version can move a number."""
         return {
             "engine": f"radiofuse {ENGINE_VERSION}" + (f", IBSI {IBSI_VERSION}" if self._plan.ibsi else ""),
-            "SimpleITK": sitk.Version_VersionString(),
+            "SimpleITK": metadata.version("SimpleITK"),
             "numpy": np.__version__,
             "scipy": metadata.version("scipy"),
             "PyWavelets": metadata.version("PyWavelets"),

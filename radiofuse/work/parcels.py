@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -91,4 +91,5 @@ def unpack(task: bytes, tables: dict[str, Any]) -> Any:
 def _n_bytes(value: object) -> int:
     if isinstance(value, np.ndarray):
         return value.nbytes
-    return 8 * value.size if isinstance(value, pd.DataFrame) else 0
+    pandas = sys.modules.get("pandas")  # without it there is no table; to import it takes longer than many a task
+    return 8 * value.size if pandas and isinstance(value, pandas.DataFrame) else 0

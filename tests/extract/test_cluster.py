@@ -16,8 +16,8 @@ import SimpleITK as sitk
 
 from radiofuse.errors import RequestError
 from radiofuse.extract import extract_cohort
+from radiofuse.extract.one_task import Task
 from radiofuse.extract.outcomes import extract_on_worker
-from radiofuse.extract.tasks import Task
 from radiofuse.store import Block, FeatureStore
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.work import cluster

@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_info
 
 from radiofuse.errors import ImageError, StoreError
 from radiofuse.extract import PerturbedExtractor, RadiomicsExtractor, extract_cohort, label_of_masks
+from radiofuse.extract.one_task import Task
 from radiofuse.extract.outcomes import extract_task
-from radiofuse.extract.tasks import Task, list_tasks
+from radiofuse.extract.tasks import list_tasks
 from radiofuse.imaging import file_sha256
 from radiofuse.store import Block, FeatureStore, Record, content_key
 from radiofuse.tables.cohort import read_cohort
