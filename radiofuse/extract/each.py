@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from socket import gethostname
 from tempfile import NamedTemporaryFile
@@ -15,7 +14,6 @@ from radiofuse.extract.outcomes import DIED, refuse_unseen, told_by_worker
 from radiofuse.extract.workers import run_in_children
 from radiofuse.progress import Progress
 from radiofuse.work.cluster import WORKER_DIED, cluster_in_use, run_on_cluster
-from radiofuse.work.environment import read_environment
 
 Task = TypeVar("Task")
 
@@ -88,18 +86,13 @@ class _Answering:
 
 
 class _OnWorker(_Answering):
-    """The same on a machine that may have other libraries and other folders."""
+    """The same on a machine that may have other folders."""
 
     def __init__(self, function: Callable[[Any, Any], Any], sign: str = "") -> None:
         super().__init__(function)
-        self.versions, self.sign = _versions(), sign
+        self.sign = sign
 
     def __call__(self, shared: Any, task: Any) -> Any:
-        if (here := _versions()) != self.versions:
-            raise RequestError(
-                f"{gethostname()} has {here} where {self.versions} was asked for. Install the same radiofuse and "
-                "libraries on every worker."
-            )
         if self.sign and not Path(self.sign).is_file():
             raise RequestError(
                 f"{gethostname()}, a worker of the cluster, does not see {Path(self.sign).parent}, where it should "
@@ -109,10 +102,3 @@ class _OnWorker(_Answering):
         if isinstance(answer, ImageError):
             return ImageError(answer.code, told_by_worker(answer.code, str(answer)))
         return answer
-
-
-@cache
-def _versions() -> str:
-    """Return what outputs depend on beside the files."""
-    packages = read_environment()["packages"]
-    return ", ".join(f"{name} {packages.get(name)}" for name in ("radiofuse", "SimpleITK", "numpy", "nibabel"))

@@ -6,7 +6,7 @@ import logging
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 class Cluster:
     """A cluster that is connected: its client, and the tables that were sent to it."""
 
-    def __init__(self, client: Client, versions: dict[str, str] | None = None) -> None:
+    def __init__(self, client: Client, versions: dict[str, str]) -> None:
         self.client, self.versions = client, versions
         self.parcels, self.pulse = Parcels(client), Pulse(client)
 
@@ -84,11 +84,7 @@ def on_cluster(address: str | None, n_jobs: int) -> Iterator[int]:
     if address is None:
         yield n_jobs
         return
-    with _connected(address) as client:
-        _await_worker(client)
-        versions = versions_here()
-        refuse_other_versions(client, versions)
-        cluster = Cluster(client, versions)
+    with _cluster_at(address) as cluster:
         token = _in_use.set(cluster)
         try:
             yield max(2, cluster.n_workers)  # 1 is this process
@@ -153,9 +149,11 @@ def run_on_cluster(
     Raises
     ------
     RequestError
-        If Dask is not installed, no scheduler answers, or the cluster is lost on the way.
+        If Dask is not installed, no scheduler answers, it has no workers, a worker has other versions, or the cluster
+        is lost on the way.
     """
-    with _cluster_at(address) as cluster:
+    in_use = cluster_in_use()
+    with _cluster_at(address) if address is not None or in_use is None else nullcontext(in_use) as cluster:
         work, suspects = pickle.dumps((function, shared, cluster.versions)), []
         for task, result in _run(cluster, work, tasks, retries, at_most=None):
             if result is WORKER_DIED:
@@ -221,12 +219,12 @@ def _result(cluster: Cluster, future: Future) -> Any:
 
 @contextmanager
 def _cluster_at(address: str | None) -> Iterator[Cluster]:
-    in_use = cluster_in_use()
-    if in_use is not None and address is None:
-        yield in_use
-        return
+    """Connect to a cluster, wait for a first worker, and refuse workers that compute with something else."""
     with _connected(str(address)) as client:
-        yield Cluster(client)
+        _await_worker(client)
+        versions = versions_here()
+        refuse_other_versions(client, versions)
+        yield Cluster(client, versions)
 
 
 @contextmanager
@@ -272,8 +270,7 @@ _OWN = local()  # extractors are not made to be shared by threads
 def _call(work: bytes, task: bytes, tables: dict[str, Any]) -> Any:
     if getattr(_OWN, "work", None) != work:
         function, shared, versions = pickle.loads(work)
-        if versions is not None:  # a worker may have come after the others were asked
-            refuse_other_versions(None, versions)
+        refuse_other_versions(None, versions)  # a worker may have come after the others were asked
         _OWN.work, _OWN.opened = work, (function, shared)
     function, shared = _OWN.opened
     return function(shared, unpack(task, tables))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -82,9 +83,14 @@ def refuse_other_versions(client: Client | None, wanted: Mapping[str, str]) -> N
         if words := differences(wanted, versions):
             raise RequestError(
                 f"{host}, a worker of the Dask cluster, has {', '.join(words)}. Install the same Python, radiofuse and "
-                "libraries on every worker: numbers would hang on who computes them."
+                "libraries on every worker, and restart it if it began before that: numbers would hang on who computes "
+                "them."
             )
 
 
 def _versions_of_worker() -> tuple[str, dict[str, str]]:
     return gethostname(), versions_here()
+
+
+if "distributed.worker" in sys.modules:  # a worker keeps the code that it imports now, whatever is put in its place
+    versions_here()

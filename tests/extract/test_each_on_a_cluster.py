@@ -96,13 +96,10 @@ def refuse(shared: None, task: str) -> str:
     raise ImageError("file_missing", f"{task} is not there.")
 
 
-def test_a_worker_says_what_it_does_not_see(address, tmp_path, monkeypatch):
+def test_a_worker_says_what_it_does_not_see(address, tmp_path):
     [(_, error)] = run_each(refuse, None, ["a"], n_jobs=1, cluster=address)
     assert error.code == "file_missing" and "Files are read on the cluster's workers" in str(error)
 
     answering = each._OnWorker(refuse, str(tmp_path / "elsewhere" / "sign"))
     with pytest.raises(RequestError, match=r"does not see .*elsewhere, where it should write\. Mount that folder"):
-        answering(None, "a")
-    monkeypatch.setattr(each, "_versions", lambda: "SimpleITK 1")
-    with pytest.raises(RequestError, match=r"has SimpleITK 1 where radiofuse .* was asked for\. Install the same"):
         answering(None, "a")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,10 @@ from radiofuse.extract.outcomes import Outcome, refuse_unseen
 from radiofuse.patients.splits import patient_splits
 from radiofuse.work import cluster as clusters
 from radiofuse.work import worker_versions
-from radiofuse.work.cluster import Cluster, on_cluster, require_seen
+from radiofuse.work.cluster import Cluster, on_cluster, require_seen, run_on_cluster
 from radiofuse.work.jobs import results_in_order
 from radiofuse.work.kept import Kept, digest_of
-from radiofuse.work.worker_versions import CODE, refuse_other_versions, versions_here
+from radiofuse.work.worker_versions import CODE, versions_here
 from tests.processes import LIMIT_S
 
 dask = pytest.importorskip("dask")
@@ -83,7 +85,7 @@ def test_folds_and_permutations_are_those_of_this_machine(address, tmp_path):
 
 def test_a_table_travels_once(address):
     with distributed.Client(address, set_as_default=False) as client:
-        cluster = Cluster(client)
+        cluster = Cluster(client, {})
         with cluster.parcels.packing() as pack:
             sent = [pack((TABLE, number)) for number in range(3)] + [pack((TABLE.copy(), 3))]
     assert len({*map(frozenset, (tables for _, tables in sent))}) == 1
@@ -97,6 +99,10 @@ def test_a_worker_killed_in_a_fold_costs_that_fold(address, tmp_path):
     here = run_folds({"model": model}, TABLE, y, splits=SPLITS)
     for one, other in zip(here, there, strict=True):
         pd.testing.assert_frame_equal(one.predictions, other.predictions, check_exact=True)
+
+
+def echo(shared: None, task: int) -> int:
+    return task
 
 
 def warn_and_return(number: int) -> int:
@@ -145,25 +151,50 @@ def test_an_image_that_a_worker_does_not_see_ends_a_run_and_is_listed_without_on
     assert list(tmp_path.iterdir()) == []
 
 
-def test_workers_with_other_versions_are_named_before_the_work(address, monkeypatch):
+def begin_run(address):
+    with on_cluster(address, n_jobs=1):
+        pass
+
+
+def begin_extraction(address):
+    list(run_on_cluster(echo, None, [1], address=address))
+
+
+@pytest.mark.parametrize("begin", [begin_run, begin_extraction])
+def test_workers_with_other_versions_are_named_before_the_work(address, monkeypatch, begin):
     wanted = versions_here()
     monkeypatch.setattr(clusters, "versions_here", lambda: {**wanted, "numpy": "1.0", CODE: "other", "gone": "2"})
     pattern = rf"has numpy {wanted['numpy']} in place of 1\.0, {CODE} .* in place of other, no gone in place of 2\."
-    with pytest.raises(RequestError, match=pattern), on_cluster(address, n_jobs=1):
-        pass
-    monkeypatch.setattr(worker_versions, "versions_here", lambda: {**wanted, "Python": "2.7"})
-    with pytest.raises(RequestError, match="has Python 2.7 in place of 3"):  # a worker that came later asks itself
-        refuse_other_versions(None, wanted)
+    with pytest.raises(RequestError, match=pattern):
+        begin(address)
 
 
-def test_a_scheduler_without_workers_is_one_sentence(monkeypatch):
+def test_a_worker_that_comes_later_asks_itself_before_its_first_task(monkeypatch):
+    work = pickle.dumps((echo, None, versions_here()))
+    assert clusters._call(work, pickle.dumps(1), {}) == 1
+    monkeypatch.setattr(worker_versions, "versions_here", lambda: {**versions_here(), "Python": "2.7"})
+    monkeypatch.delattr(clusters._OWN, "work")
+    with pytest.raises(RequestError, match="has Python 2.7 in place of 3.*and restart it if it began before that"):
+        clusters._call(work, pickle.dumps(1), {})
+
+
+def test_a_worker_tells_the_code_that_it_imported_and_not_what_was_installed_since(tmp_path):
+    spec = spec_from_file_location("as_a_worker_imports_it", worker_versions.__file__)
+    fresh = module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    fresh.PACKAGE = tmp_path
+    (tmp_path / "later.py").write_text("NEW = 1\n")
+    assert fresh.versions_here() == versions_here()
+
+
+@pytest.mark.parametrize("begin", [begin_run, begin_extraction])
+def test_a_scheduler_without_workers_is_one_sentence(monkeypatch, begin):
     monkeypatch.setattr(clusters, "WORKERS_S", 0.2)
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty,
         pytest.raises(RequestError, match=r"has no worker, after 0.2 seconds\. Start some, as dask worker tcp"),
-        on_cluster(empty.scheduler_address, n_jobs=1),
     ):
-        pass
+        begin(empty.scheduler_address)
 
 
 CLUSTER = """
