@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from radiofuse.errors import RequestError
 from radiofuse.work.parcels import Parcels, unpack
-from radiofuse.work.pulse import ASK_EVERY_S, SILENT_S, Pulse, address_of, ask_workers, how_to_start, lost
+from radiofuse.work.pulse import (
+    ASK_EVERY_S,
+    SILENT_S,
+    Pulse,
+    address_of,
+    ask_workers,
+    how_to_start,
+    lost,
+    require_scheduler,
+)
 from radiofuse.work.worker_versions import refuse_other_versions, versions_here
 
 if TYPE_CHECKING:
@@ -231,11 +240,10 @@ def _cluster_at(address: str | None) -> Iterator[Cluster]:
 def _connected(address: str) -> Iterator[Client]:
     try:
         from distributed import Client
-        from distributed.comm import resolve_address
     except ModuleNotFoundError:
         raise RequestError("A cluster needs Dask, which is not installed: pip install 'radiofuse[dask]'.") from None
     try:
-        resolve_address(address)  # a client that is given none it understands keeps on trying in the background
+        require_scheduler(address, CONNECT_S)
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
         raise RequestError(

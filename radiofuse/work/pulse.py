@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from radiofuse.errors import RequestError
@@ -67,6 +69,40 @@ class Pulse:
                 now - self._gone_since,
                 how_to_start(self._client),
             )
+
+
+def require_scheduler(address: str, limit_s: float) -> None:
+    """Raise unless a scheduler answers at an address.
+
+    A client would keep on trying in the background, without limit where something else listens there.
+
+    Raises
+    ------
+    OSError
+        If nothing answers in time; a TimeoutError is one.
+    ValueError, TypeError
+        If it is no address, or one of ``tls://`` without certificates.
+    """
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async def identity() -> None:
+        scheduler = rpc(address, timeout=limit_s, connection_args=Security().get_connection_args("client"))
+        try:
+            await scheduler.identity()
+        finally:
+            await scheduler.close_rpc()
+
+    async def ask() -> None:
+        asked = asyncio.ensure_future(identity())
+        answered, _ = await asyncio.wait({asked}, timeout=limit_s)  # wait_for would wait for the end of what it cancels
+        if not answered:
+            asked.cancel()
+            raise TimeoutError(f"nothing that a scheduler says came within {limit_s:g} seconds")
+        asked.result()
+
+    with ThreadPoolExecutor(1) as aside:  # a notebook's own thread has a loop that runs
+        aside.submit(asyncio.run, ask()).result()
 
 
 def ask_workers(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -154,11 +156,22 @@ def test_a_lost_scheduler_is_one_sentence_and_what_was_finished_is_stored(cohort
     assert extract_cohort(cohort, MeanExtractor(), store).n_computed == N_SAMPLES - 2
 
 
-@pytest.mark.parametrize("wrong", ["tcp://127.0.0.1:1", "nonsense", "foo://x:1"])
+@pytest.mark.parametrize("wrong", ["tcp://127.0.0.1:1", "nonsense", "foo://x:1", "tls://127.0.0.1:1"])
 def test_a_scheduler_that_does_not_answer_is_one_sentence(wrong, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
     with pytest.raises(RequestError, match=f"No Dask scheduler answers at {wrong}"):
         list(run_on_cluster(double_or_die, 2, [1], address=wrong))
+
+
+def test_something_else_that_listens_is_no_scheduler_in_a_notebook_too(monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
+
+    async def ask(address: str) -> None:  # in a loop that runs, as cells are
+        with pytest.raises(RequestError, match=f"No Dask scheduler answers at {address}"):
+            list(run_on_cluster(double_or_die, 2, [1], address=address))
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
+        asyncio.run(ask("tcp://{}:{}".format(*silent.getsockname())))
 
 
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
