@@ -6,10 +6,10 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from radiofuse.errors import RequestError
@@ -25,20 +25,40 @@ def write_aside(path: Path | ObjectPath) -> Iterator[BinaryIO]:
     file survives a loss of power too. A link is followed. Devices and pipes are written through; ``-`` is
     the standard output. On any exception the temporary file is removed. To an object store all is sent at the end.
     """
+    with _writer(path)(path) as file:
+        yield file
+
+
+def _writer(path: Path | ObjectPath) -> Callable[[Any], AbstractContextManager[BinaryIO]]:
     if isinstance(path, ObjectPath):
-        held = BytesIO()
-        yield held
-        path.write_bytes(held.getvalue())
-        return
+        return _sent_at_the_end
     if is_stdout(path):
-        sys.stdout.flush()  # what was printed before comes before
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    if is_stream(path):  # a rename would put a file in the place of the device
-        with path.open("ab") as file:
-            yield file
-        return
+        return _to_stdout
+    return _written_through if is_stream(path) else _renamed_at_the_end
+
+
+@contextmanager
+def _sent_at_the_end(path: ObjectPath) -> Iterator[BinaryIO]:
+    held = BytesIO()
+    yield held
+    path.write_bytes(held.getvalue())
+
+
+@contextmanager
+def _to_stdout(_: Path) -> Iterator[BinaryIO]:
+    sys.stdout.flush()  # what was printed before comes before
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _written_through(path: Path) -> Iterator[BinaryIO]:
+    with path.open("ab") as file:  # a rename would put a file in the place of the device
+        yield file
+
+
+@contextmanager
+def _renamed_at_the_end(path: Path) -> Iterator[BinaryIO]:
     if path.is_symlink():  # what it leads to is replaced, and the link stays
         path = Path(os.path.realpath(path))
     aside = path.with_name(f".{uuid4().hex}.tmp")
