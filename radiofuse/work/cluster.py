@@ -16,7 +16,8 @@ from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from radiofuse.errors import RequestError
-from radiofuse.work.parcels import Parcels, unpack
+from radiofuse.work.named_code import refuse_other_code
+from radiofuse.work.parcels import Parcels, pack_alone, unpack
 from radiofuse.work.pulse import (
     ASK_EVERY_S,
     SILENT_S,
@@ -163,7 +164,8 @@ def run_on_cluster(
     """
     in_use = cluster_in_use()
     with _cluster_at(address) if address is not None or in_use is None else nullcontext(in_use) as cluster:
-        work, suspects = pickle.dumps((function, shared, cluster.versions)), []
+        content, own = pack_alone((function, shared))
+        work, suspects = pickle.dumps((content, own, cluster.versions)), []
         for task, result in _run(cluster, work, tasks, retries, at_most=None):
             if result is WORKER_DIED:
                 suspects.append(task)
@@ -275,10 +277,12 @@ def _await_worker(client: Client) -> None:
 _OWN = local()  # extractors are not made to be shared by threads
 
 
-def _call(work: bytes, task: bytes, tables: dict[str, Any]) -> Any:
+def _call(work: bytes, task: bytes, tables: dict[str, Any], own: dict[str, str]) -> Any:
     if getattr(_OWN, "work", None) != work:
-        function, shared, versions = pickle.loads(work)
+        content, own_of_all, versions = pickle.loads(work)
         refuse_other_versions(None, versions)  # a worker may have come after the others were asked
-        _OWN.work, _OWN.opened = work, (function, shared)
+        refuse_other_code(own_of_all)
+        _OWN.work, _OWN.opened = work, pickle.loads(content)
     function, shared = _OWN.opened
+    refuse_other_code(own)
     return function(shared, unpack(task, tables))

@@ -7,8 +7,8 @@ import hashlib
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping, Set
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from functools import cache, lru_cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,28 @@ def digest_of_own_code(modules: Iterable[str]) -> str:
     >>> digest_of_own_code(["fractions"]) == digest_of_own_code(["colorsys"])
     False
     """
+    return _digest(modules, _read)
+
+
+@cache
+def digest_of_first_read(module: str) -> str:
+    """Return `digest_of_own_code` of one module by what this process read first: later changes are not imported.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the module is not here.
+    """
+    return _digest([module], _first_read)
+
+
+def _digest(modules: Iterable[str], read: Callable[[str], tuple[str, Set[str]]]) -> str:
     todo, code = sorted(set(modules)), {}
     while todo:
         name = todo.pop()
-        path = _path_of(name)
-        if path is None:
-            raise FileNotFoundError(f"{name} has no file")
-        code[name], imported = _read(name, path)
+        code[name], imported = read(name)
         known = {*code, *todo}
-        todo += sorted(other for other in imported - known if _is_own(other))
+        todo += sorted(other for other in imported - known if is_own(other))
     return hashlib.sha256(repr(sorted(code.items())).encode()).hexdigest()[:16]
 
 
@@ -79,19 +92,26 @@ def _path_of(name: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
-def _is_own(name: str) -> bool:
+def is_own(name: str) -> bool:
+    """Return whether a module has a file that neither Python nor radiofuse nor an installer brought."""
     path = _path_of(name)
     if path is None or path.is_relative_to(_STANDARD) or path.is_relative_to(_PACKAGE):
         return False
     return not _INSTALLED & set(path.parts)
 
 
-def _read(name: str, path: Path) -> tuple[str, Set[str]]:
+def _read(name: str) -> tuple[str, Set[str]]:
     """Return a module's code, and the names that it may import; of a compiled one the digest of its bytes."""
+    path = _path_of(name)
+    if path is None:
+        raise FileNotFoundError(f"{name} has no file")
     content = path.read_bytes()
     if path.suffix != ".py":
         return hashlib.sha256(content).hexdigest(), set()
     return _parsed(content, name if path.name == "__init__.py" else name.rpartition(".")[0])
+
+
+_first_read = cache(_read)
 
 
 @lru_cache(maxsize=256)  # asked for at every fit, while the file, which is read each time, hardly ever changes

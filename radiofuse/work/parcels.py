@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from radiofuse.work.named_code import OwnCode, modules_named_by
+
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 LARGE = 1 << 16  # bytes; what is smaller travels within its task
-Pack = Callable[[Any], tuple[bytes, dict[str, "Future"]]]
+Pack = Callable[[Any], tuple[bytes, dict[str, "Future"], dict[str, str]]]
 
 
 class Parcels:
@@ -32,19 +34,23 @@ class Parcels:
 
     @contextmanager
     def packing(self) -> Iterator[Pack]:
-        """Yield what packs a task: its bytes, and the tables that they name; no table is changed within the block."""
+        """Yield what packs a task: its bytes, and the tables and the own code that they name.
+
+        Neither is changed within the block.
+        """
         known: dict[int, tuple[object, str]] = {}  # the object is held: another one might get its id
+        code = OwnCode()
 
         def key_of(value: object) -> str:
             if id(value) not in known:
                 known[id(value)] = value, self._send(value)
             return known[id(value)][1]
 
-        def pack(task: object) -> tuple[bytes, dict[str, Future]]:
+        def pack(task: object) -> tuple[bytes, dict[str, Future], dict[str, str]]:
             file = BytesIO()
             packer = _Packer(file, key_of)
             packer.dump(task)
-            return file.getvalue(), {key: self._sent[key] for key in packer.named}
+            return file.getvalue(), {key: self._sent[key] for key in packer.named}, code.of(packer.modules)
 
         yield pack
 
@@ -60,14 +66,15 @@ class Parcels:
 
 
 class _Packer(pickle.Pickler):
-    """Pickles a task, and names its tables and arrays in their place."""
+    """Pickles a task, names its tables and arrays in their place, and notes the modules of its classes."""
 
-    def __init__(self, file: BinaryIO, key_of: Callable[[object], str]) -> None:
+    def __init__(self, file: BinaryIO, key_of: Callable[[object], str] | None = None) -> None:
         super().__init__(file)
-        self._key_of, self.named = key_of, set[str]()
+        self._key_of, self.named, self.modules = key_of, set[str](), set[str]()
 
     def persistent_id(self, value: object) -> str | None:
-        if _n_bytes(value) < LARGE:
+        self.modules |= modules_named_by(value)
+        if self._key_of is None or _n_bytes(value) < LARGE:
             return None
         key = self._key_of(value)
         self.named.add(key)
@@ -80,12 +87,29 @@ class _Unpacker(pickle.Unpickler):
         self._tables = tables
 
     def persistent_load(self, key: str) -> Any:
-        return self._tables[key]
+        return _guarded(self._tables[key])
 
 
 def unpack(task: bytes, tables: dict[str, Any]) -> Any:
-    """Return a task with the tables that it names; they are the same objects for all tasks of a process."""
+    """Return a task with the tables that it names: all tasks of a process read the same memory, and none changes it."""
     return _Unpacker(BytesIO(task), tables).load()
+
+
+def _guarded(value: Any) -> Any:
+    """Return a view of an array that cannot be written to; of a table one that pandas copies when it is written to."""
+    if not isinstance(value, np.ndarray):
+        return value.copy(deep=False)
+    view = value.view()
+    view.setflags(write=False)
+    return view
+
+
+def pack_alone(value: object) -> tuple[bytes, dict[str, str]]:
+    """Return the pickle of what has no tables to share, and the own code that it names."""
+    file = BytesIO()
+    packer = _Packer(file)
+    packer.dump(value)
+    return file.getvalue(), OwnCode().of(packer.modules)
 
 
 def _n_bytes(value: object) -> int:

@@ -88,8 +88,8 @@ def test_a_table_travels_once(address):
         cluster = Cluster(client, {})
         with cluster.parcels.packing() as pack:
             sent = [pack((TABLE, number)) for number in range(3)] + [pack((TABLE.copy(), 3))]
-    assert len({*map(frozenset, (tables for _, tables in sent))}) == 1
-    assert all(len(task) < 1000 for task, _ in sent)
+    assert len({*map(frozenset, (tables for _, tables, _ in sent))}) == 1
+    assert all(len(task) < 1000 for task, *_ in sent)
 
 
 def test_a_worker_killed_in_a_fold_costs_that_fold(address, tmp_path):
@@ -170,12 +170,12 @@ def test_workers_with_other_versions_are_named_before_the_work(address, monkeypa
 
 
 def test_a_worker_that_comes_later_asks_itself_before_its_first_task(monkeypatch):
-    work = pickle.dumps((echo, None, versions_here()))
-    assert clusters._call(work, pickle.dumps(1), {}) == 1
+    work = pickle.dumps((pickle.dumps((echo, None)), {}, versions_here()))
+    assert clusters._call(work, pickle.dumps(1), {}, {}) == 1
     monkeypatch.setattr(worker_versions, "versions_here", lambda: {**versions_here(), "Python": "2.7"})
     monkeypatch.delattr(clusters._OWN, "work")
     with pytest.raises(RequestError, match="has Python 2.7 in place of 3.*and restart it if it began before that"):
-        clusters._call(work, pickle.dumps(1), {})
+        clusters._call(work, pickle.dumps(1), {}, {})
 
 
 def test_a_worker_tells_the_code_that_it_imported_and_not_what_was_installed_since(tmp_path):
