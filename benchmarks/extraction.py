@@ -1,6 +1,6 @@
 """radiofuse's radiomics engine beside pyradiomics: the same features, how much faster, in how much memory.
 
-Run: python benchmarks/extraction.py [calls brain1 brats cohort generated cores maps ...] [--repeats 3]
+Run: python benchmarks/extraction.py [calls processes commands brain1 brats cohort generated maps ...] [--repeats 3]
 
 Needs pyradiomics. Real images come from the folder that RADIOFUSE_DATA names; without it the parts that need
 them are left out and the generated volumes remain. Every ratio comes from one process that runs both engines in
@@ -18,23 +18,22 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import extraction_calls
+import extraction_fresh
+import extraction_maps
 import numpy as np
 import SimpleITK as sitk
-from scipy.ndimage import gaussian_filter
+from extraction_pairs import Case, brain1, brats, cohort, data_dir, generated
 
 from radiofuse.extract import RadiomicsExtractor
-from radiofuse.extract.voxel_maps import feature_maps
 from radiofuse.extract.workers import run_in_children
-from radiofuse.imaging import RoiPair, check_pair, read_pair, write_volume
+from radiofuse.imaging import RoiPair, read_pair, write_volume
 from radiofuse.radiomics import make_backend, read_settings
-from radiofuse.radiomics.parameters import resolve
-from radiofuse.radiomics.preprocessing import prepare
 
 ENGINES = ("pyradiomics", "radiofuse")
 SETTING = {"normalize": True, "normalizeScale": 100, "binWidth": 25}
@@ -57,14 +56,7 @@ peak_kb = int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]
 print(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_kb / 1024}))
 """
 ORIGINAL = {**FULL, "imageType": {"Original": {}}}
-VOLUME_SHAPE = (155, 240, 240)
 N_VOLUMES = 32
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    pair: RoiPair
 
 
 @dataclass(frozen=True)
@@ -134,49 +126,6 @@ def head(title: str) -> None:
         f"{'case':<34}{'voxels':>8}{'pyrad. s':>10}{'ours s':>9}{'ratio':>9} [range]  features >1e-9  largest",
         flush=True,
     )
-
-
-# ---------------------------------------------------------------- cases
-
-
-def data_dir() -> Path | None:
-    named = os.environ.get("RADIOFUSE_DATA")
-    return Path(named) if named and Path(named).is_dir() else None
-
-
-def brain1(data: Path) -> Case:
-    folder = data / "pyradiomics_testdata"
-    image, mask = (sitk.ReadImage(str(folder / f"brain1_{part}.nrrd")) for part in ("image", "label"))
-    return Case("brain1", check_pair(image, mask))
-
-
-def brats(data: Path) -> Iterator[Case]:
-    """One patient, 240 x 240 x 155: whole tumor in four sequences, then each region in T1ce."""
-    folder = data / "full_volume_cases" / "BraTS-GLI-00000-000"
-    stem = str(folder / folder.name)
-    for modality in ("t1n", "t1c", "t2w", "t2f"):
-        yield Case(f"whole tumor, {modality}", read_pair(f"{stem}-{modality}.nii.gz", f"{stem}-seg.nii.gz"))
-    for label, name in ((1, "necrosis"), (2, "edema"), (3, "enhancing")):
-        yield Case(f"{name}, t1c", read_pair(f"{stem}-t1c.nii.gz", f"{stem}-seg.nii.gz", label=label))
-
-
-def cohort(data: Path, n_cases: int = 20) -> Iterator[Case]:
-    folders = sorted(path for path in (data / "brats20_tcga_roi" / "cases").iterdir() if path.is_dir())
-    for folder in folders[:n_cases]:
-        image = next(folder.glob("*t1ce*.nii*"))
-        mask = next(path for path in sorted(folder.glob("*.nii*")) if "seg" in path.name)
-        yield Case(folder.name, read_pair(image, mask))
-
-
-def generated(n_voxels: int) -> Case:
-    """A smooth random 240 x 240 x 155 volume and a lumpy region of about that many voxels."""
-    rng = np.random.default_rng(n_voxels)
-    values = gaussian_filter(rng.normal(size=VOLUME_SHAPE).astype(np.float32), 1.5)
-    values = (1000 + 3000 * values + rng.normal(scale=20, size=VOLUME_SHAPE)).astype(np.float32)
-    z, y, x = np.ogrid[: VOLUME_SHAPE[0], : VOLUME_SHAPE[1], : VOLUME_SHAPE[2]]
-    distance = (z - 77) ** 2 + (y - 120) ** 2 + ((x - 120) * 0.8) ** 2 + 40 * gaussian_filter(values / 1000, 2)
-    mask = (distance <= np.partition(distance.ravel(), n_voxels)[n_voxels]).astype(np.uint8)
-    return Case(f"generated, {n_voxels:,}", check_pair(sitk.GetImageFromArray(values), sitk.GetImageFromArray(mask)))
 
 
 # ---------------------------------------------------------------- parts
@@ -302,41 +251,11 @@ def tumor_regions(data: Path) -> sitk.Image:
     return sitk.ReadImage(str(folder / f"{folder.name}-seg.nii.gz"))
 
 
-def part_maps(repeats: int) -> None:
-    """Voxel-wise maps, kernel radius 1, of brain1 or of a generated volume, class by class."""
-    case = brain1(data) if (data := data_dir()) else generated(4_000)
-    print("\nvoxel-wise maps, Original, kernel radius 1, CPU seconds")
-    for feature_class in ("glcm", "firstorder", "glrlm", "glszm", "gldm", "ngtdm"):
-        settings = {"featureClass": {feature_class: []}, "imageType": {"Original": {}}, "setting": {"binWidth": 25}}
-        rounds = [maps_by_both(settings, case) for _ in range(1 if feature_class == "glcm" else repeats)]
-        theirs, ours = (statistics.median(cost.cpu_s for cost in side) for side in zip(*rounds, strict=True))
-        print(f"{feature_class:<12}{theirs:>9.3f}{ours:>9.4f}{theirs / ours:>8.0f}x", flush=True)
-
-
-def maps_by_both(settings: dict, case: Case) -> tuple[Cost, Cost]:
-    return timed(lambda: pyradiomics_maps(settings, case))[0], timed(lambda: own_maps(settings, case))[0]
-
-
-def pyradiomics_maps(settings: dict, case: Case) -> dict:
-    from radiomics.featureextractor import RadiomicsFeatureExtractor
-
-    extractor = RadiomicsFeatureExtractor({**settings, "setting": {**settings["setting"], "additionalInfo": False}})
-    return extractor.execute(case.pair.image, case.pair.roi, voxelBased=True)
-
-
-def own_maps(settings: dict, case: Case) -> dict:
-    checked = read_settings(settings)
-    plan = resolve(checked)
-    return dict(feature_maps(prepare(case.pair.image, case.pair.roi, plan), plan, checked.wavelet_subbands))
-
-
-def part_calls(repeats: int) -> None:
-    """What users call, files in, beside pyradiomics and pictologics: see `extraction_calls`."""
-    extraction_calls.run([], max(repeats, 3), with_pictologics=True)
-
-
 PARTS = {
-    "calls": part_calls,
+    "calls": extraction_calls.calls,
+    "processes": extraction_fresh.processes,
+    "commands": extraction_fresh.commands,
+    "moran": extraction_fresh.moran,
     "brain1": part_brain1,
     "brats": part_brats,
     "cohort": part_cohort,
@@ -344,7 +263,7 @@ PARTS = {
     "regions": part_regions,
     "shares": part_shares,
     "cores": part_cores,
-    "maps": part_maps,
+    "maps": extraction_maps.maps,
 }
 
 

@@ -1,6 +1,6 @@
 """What users call, beside others: files in, named features out, in one run and in turn.
 
-Run: python benchmarks/extraction_calls.py [small brain1 brats] [--repeats 5] [--no-pictologics]
+A part of `extraction.py`: python benchmarks/extraction.py calls [--repeats 5]
 
 Every side reads the same two .nii.gz files. ``extract`` is `RadiomicsExtractor.extract`, gate and all; ``engine`` is
 its engine alone, on arrays that were checked before. pyradiomics has the same settings and gives the same values.
@@ -11,32 +11,26 @@ work and not values are alike; its first start compiles for minutes and is not c
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.ndimage import gaussian_filter
+from extraction_cases import CASES, Paths, ratio_told, timed
 
 from radiofuse.extract import RadiomicsExtractor
-from radiofuse.imaging import read_pair, write_volume
-from radiofuse.radiomics.classes.autocorrelation import moran_and_geary
+from radiofuse.imaging import read_pair
 from radiofuse.radiomics.engine import Engine
 from radiofuse.radiomics.settings import PRESETS, read_settings
 
-Paths = tuple[str, str]
 ORIGINAL = PRESETS["default"]
 TWELVE = {
     **ORIGINAL,
@@ -60,66 +54,7 @@ for line in sys.stdin:
     cost = [time.process_time() - cpu, time.perf_counter() - wall]
     print(json.dumps([*cost, sum(int(one.notna().sum()) for one in found.values())]), flush=True)
 """
-FRESH = {
-    "pyradiomics": "from radiomics.featureextractor import RadiomicsFeatureExtractor\n"
-    "features = RadiomicsFeatureExtractor({settings!r}).execute(*sys.argv[1:])",
-    "extract": "from radiofuse import RadiomicsExtractor\n"
-    "extractor = RadiomicsExtractor({settings!r})\n"
-    "features = dict(zip(extractor.feature_names(), extractor.extract(*sys.argv[1:], as_array=True)))",
-    "as a Series": "from radiofuse import RadiomicsExtractor\n"
-    "features = RadiomicsExtractor({settings!r}).extract(*sys.argv[1:])",
-}
-PEAK = "\nprint(int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) / 1024)"
-
-
-# ---------------------------------------------------------------- cases
-
-
-def small(folder: str) -> Paths:
-    """A generated image of 64 x 64 x 32 voxels and a region of 1,500 of them."""
-    rng = np.random.default_rng(0)
-    voxels = (1000 + 3000 * gaussian_filter(rng.normal(size=(64, 64, 32)), 1.5)).astype(np.int16)
-    distance = sum((axis - center) ** 2 for axis, center in zip(np.ogrid[:64, :64, :32], (30, 34, 16), strict=True))
-    return written(folder, voxels, distance <= np.partition(distance.ravel(), 1500)[1500], (1.0, 1.0, 1.0))
-
-
-def brain1(folder: str) -> Paths:
-    parts = [str(data() / "pyradiomics_testdata" / f"brain1_{part}.nrrd") for part in ("image", "label")]
-    image, mask = (sitk.ReadImage(part) for part in parts)
-    voxels, inside = (sitk.GetArrayViewFromImage(one).T for one in (image, mask))
-    return written(folder, voxels, inside > 0, image.GetSpacing())
-
-
-def brats(folder: str) -> Paths:
-    """T1 with contrast of one patient, 240 x 240 x 155, and the whole tumor."""
-    stem = str(data() / "full_volume_cases" / "BraTS-GLI-00000-000" / "BraTS-GLI-00000-000")
-    image, mask = (sitk.ReadImage(f"{stem}-{part}.nii.gz") for part in ("t1c", "seg"))
-    voxels, inside = (sitk.GetArrayViewFromImage(one).T for one in (image, mask))
-    return written(folder, voxels, inside > 0, image.GetSpacing())
-
-
-def written(folder: str, voxels: np.ndarray, inside: np.ndarray, spacing_mm: Sequence[float]) -> Paths:
-    paths = (str(Path(folder, "image.nii.gz")), str(Path(folder, "mask.nii.gz")))
-    write_volume(paths[0], voxels, spacing_mm=spacing_mm)
-    write_volume(paths[1], inside.astype(np.uint8), spacing_mm=spacing_mm)
-    return paths
-
-
-def data() -> Path:
-    return Path(os.environ["RADIOFUSE_DATA"])
-
-
-CASES: dict[str, Callable[[str], Paths]] = {"small": small, "brain1": brain1, "brats": brats}
-
-
 # ---------------------------------------------------------------- sides
-
-
-def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Return CPU and wall time of a call."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    return time.process_time() - cpu, time.perf_counter() - wall
 
 
 def sides_here(settings: dict, paths: Paths) -> dict[str, Callable[[], tuple[float, float]]]:
@@ -221,76 +156,9 @@ def compare(name: str, title: str, settings: dict, python: Path | None, repeats:
         print(f"  {of:<12}{cpu_ms:9.1f} ms CPU   CPU {told[0]:<26} wall {told[1]}", flush=True)
 
 
-def ratio_told(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.2f} x [{min(ratios):.2f} to {max(ratios):.2f}]"
-
-
-def fresh(name: str, repeats: int) -> None:
-    """Print what a fresh interpreter costs, imports included, and the memory it holds at most."""
-    with TemporaryDirectory() as folder:
-        paths = CASES[name](folder)
-        rounds = [{of: one_process(script, paths) for of, script in FRESH.items()} for _ in range(repeats)]
-    print(f"{name}, a fresh process, default preset")
-    for of in FRESH:
-        cpu, wall, peak = (statistics.median(one[of][kind] for one in rounds) for kind in range(3))
-        gain = ratio_told([one["pyradiomics"][0] / one[of][0] for one in rounds])
-        print(f"  {of:<12}{cpu:7.2f} s CPU {wall:7.2f} s wall {peak:6.0f} MB   pyradiomics takes {gain}", flush=True)
-
-
-def one_process(script: str, paths: Paths) -> tuple[float, float, float]:
-    code = "import logging, sys; logging.disable()\n" + script.format(settings=ORIGINAL) + PEAK
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu, wall, float(done.stdout.split()[-1])
-
-
-def moran(n_voxels: int = 2000) -> None:
-    """Print Moran's I of all pairs, by Fourier transforms and by a loop over voxels."""
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(24, 24, 24))
-    mask = np.zeros(values.shape, bool)
-    mask.flat[rng.permutation(values.size)[:n_voxels]] = True
-    found: dict[str, float] = {}
-    loop = timed(lambda: found.update(loop=moran_by_a_loop(values, mask)))[0]
-    own = timed(lambda: found.update(own=moran_and_geary(values, mask, (1.0, 1.0, 1.0))[0]))[0]
-    apart = abs(found["own"] / found["loop"] - 1)
-    print(f"Moran's I of {n_voxels:,} voxels: {loop / own:.0f} x as fast as a loop over pairs, apart by {apart:.0e}")
-
-
-def moran_by_a_loop(values: np.ndarray, mask: np.ndarray) -> float:
-    places, x = np.argwhere(mask).tolist(), (values[mask] - values[mask].mean()).tolist()
-    weights = products = 0.0
-    for one, (z, y, x_) in enumerate(places):
-        for other in range(one):
-            a, b, c = places[other]
-            weight = 1 / ((z - a) ** 2 + (y - b) ** 2 + (x_ - c) ** 2) ** 0.5
-            weights += weight
-            products += weight * x[one] * x[other]
-    return len(x) * products / (weights * sum(value * value for value in x))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*", help=f"which of {', '.join(CASES)}; those whose data are there if none is")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--no-pictologics", action="store_true")
-    arguments = parser.parse_args()
-    run(arguments.cases, arguments.repeats, with_pictologics=not arguments.no_pictologics)
-
-
-def run(cases: Sequence[str], repeats: int, *, with_pictologics: bool) -> None:
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    cases = cases or (list(CASES) if "RADIOFUSE_DATA" in os.environ else ["small"])
-    python = pictologics_python() if with_pictologics else None
+def calls(repeats: int) -> None:
+    cases = [name for name in CASES if name == "small" or "RADIOFUSE_DATA" in os.environ]
+    python = pictologics_python()
     for title, settings in (("Original alone", ORIGINAL), ("12 image types", TWELVE)):
         for name in cases:
             compare(name, title, settings, python, repeats)
-    for name in [name for name in cases if name != "brats"]:
-        fresh(name, repeats)
-    moran()
-
-
-if __name__ == "__main__":
-    main()
