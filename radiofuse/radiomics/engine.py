@@ -29,7 +29,7 @@ metadata = on_first_use("importlib.metadata")
 
 # Raised by hand when a value can change: stored features of an older number are computed again.
 ENGINE_VERSION = 2
-IBSI_VERSION = 3  # of what ``ibsi: true`` alone changes
+IBSI_VERSION = 4  # of what ``ibsi: true`` alone changes
 SHAPE_CLASSES = ("shape", "shape2D")
 ONCE = (*SHAPE_CLASSES, *ORIGINAL_CLASSES)  # on the original image, whatever image types there are
 KEPT_SHAPES = 4  # regions: the modalities of a patient mostly share one mask, and shape is costly

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -117,11 +117,13 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """Everything the features depend on, as JSON-able data; the name is not part of it."""
         subbands = list(self.wavelet_subbands) if self.wavelet_subbands else None
-        first = {"parameters": self.parameters, "wavelet_subbands": subbands}
+        first = {"parameters": _numbers_once(self.parameters), "wavelet_subbands": subbands}
         later = [field for field in fields(self) if field.name not in ("name", *first)]
         # Absent at the default: features stored before there was such a field keep their identity.
         changed = {
-            field.name: getattr(self, field.name) for field in later if getattr(self, field.name) != field.default
+            field.name: _numbers_once(getattr(self, field.name))
+            for field in later
+            if getattr(self, field.name) != field.default
         }
         return first | changed
 
@@ -142,6 +144,21 @@ class Settings:
         known = {field.name: saved[field.name] for field in fields(cls) if field.name in saved}
         subbands = known.get("wavelet_subbands")
         return cls(**known | {"wavelet_subbands": tuple(subbands) if subbands else None})
+
+
+def _numbers_once(value: Any, key: str = "") -> Any:
+    """Return a value with 3 for 3.0, but for ``sigma``: LoG's images are called by what the file says.
+
+    Examples
+    --------
+    >>> _numbers_once({"binWidth": 5.0, "sigma": [1.0], "resampledPixelSpacing": [1.0, 1.5, 0]})
+    {'binWidth': 5, 'sigma': [1.0], 'resampledPixelSpacing': [1, 1.5, 0]}
+    """
+    if isinstance(value, Mapping):
+        return {name: _numbers_once(one, name) for name, one in value.items()}
+    if isinstance(value, list) and key != "sigma":
+        return [_numbers_once(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def read_settings(source: str | Path | Mapping[str, Any] | Settings) -> Settings:
@@ -197,7 +214,18 @@ def _checked(name: str, mapping: Any) -> Settings:
         raise RequestError(_in_sentences(name, problems))
     own = {key: rule.default for key, rule in OWN_KEYS.items()} | dict(mapping.get(OWN_PART) or {})
     subbands = own.pop("wavelet_subbands")
-    return Settings(name, _plain(mapping), None if subbands is None else tuple(subbands), **own)
+    return Settings(name, _plain(mapping), None if subbands is None else _in_order(subbands), **own)
+
+
+def _in_order(subbands: Sequence[str]) -> tuple[str, ...]:
+    """Return sub-bands each once and in one order, whatever the file's: what they are called does not depend on it.
+
+    Examples
+    --------
+    >>> _in_order(["HHH", "HLL", "LLL", "LLH", "LHL"])
+    ('LLL', 'LLH', 'LHL', 'HLL', 'HHH')
+    """
+    return tuple(sorted(sorted(set(subbands), reverse=True), key=lambda band: band.count("H")))
 
 
 def _in_sentences(name: str, problems: list[str]) -> str:

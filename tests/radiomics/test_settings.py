@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from radiofuse import RadiomicsExtractor
 from radiofuse.bundle.new_rows import _extractor
 from radiofuse.errors import RequestError
 from radiofuse.radiomics import PRESETS, Settings, read_settings
@@ -110,6 +111,33 @@ def test_every_field_comes_back_from_json():
     for one in list(fields(Settings))[2:]:
         alone = Settings("own", {}, **{one.name: others[one.name]})
         assert Settings.from_json(json.loads(json.dumps(alone.to_json()))) == alone
+
+
+def test_the_order_and_the_writing_of_settings_is_no_part_of_a_block():
+    setting = {"binWidth": 5, "resampledPixelSpacing": [1, 1.5, 3], "resegmentRange": [0, 9]}
+    own = {"ibsi": True, "outlier_sigma": 3}
+    other = {"resegmentRange": [0.0, 9.0], "resampledPixelSpacing": [1.0, 1.5, 3.0], "binWidth": 5.0}
+    one, another = (
+        RadiomicsExtractor({"setting": setting, "radiofuse": own}).block(),
+        RadiomicsExtractor({"radiofuse": {"outlier_sigma": 3.0, "ibsi": True}, "setting": other}).block(),
+    )
+    assert one == another
+    bands = [["LLH", "HHH", "LLL"], ["LLL", "LLH", "HHH"]]
+    first, second = (
+        RadiomicsExtractor({"imageType": {"Wavelet": {}}, "radiofuse": {"wavelet_subbands": kept}}).block()
+        for kept in bands
+    )
+    assert first == second
+    # LoG's images, and so its features, have other names.
+    logs = [RadiomicsExtractor({"imageType": {"LoG": {"sigma": [sigma]}}}).block() for sigma in (3, 3.0)]
+    assert logs[0].feature_names != logs[1].feature_names
+
+
+def test_the_presets_keep_their_blocks():
+    for name in PRESETS:
+        settings = read_settings(name)
+        assert json.dumps(settings.identity()["parameters"]) == json.dumps(settings.parameters)
+        assert settings.identity()["wavelet_subbands"] == PRESETS[name].get("radiofuse", {}).get("wavelet_subbands")
 
 
 def test_a_bundle_rebuilds_the_settings_it_was_made_with():

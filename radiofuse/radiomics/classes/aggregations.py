@@ -19,7 +19,7 @@ SAME = {"Dissimilarity": "DifferenceAverage", "SumVariance": "ClusterTendency"}
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class CountedIn:
     """What one set of matrices is counted in: a slice, or the whole region.
 
     Attributes
@@ -88,29 +88,29 @@ def features(textured: TexturedRegion, feature_class: str, names: Sequence[str])
     return {name: float(means[SAME.get(name, name)]) for name in names}
 
 
-def _parts(textured: TexturedRegion, matrix: str, aggregation: str) -> Iterator[Part]:
+def _parts(textured: TexturedRegion, matrix: str, aggregation: str) -> Iterator[CountedIn]:
     where, _, how = aggregation.partition("-")
     axis = None if where == "3D" else textured.setting.slice_axis
     levels = textured.level_box
     distances = textured.border_distances(axis) if matrix == "gldzm" else None
     if where != "2D":
-        yield Part(levels, distances, axis, how == "merged", textured)
+        yield CountedIn(levels, distances, axis, how == "merged", textured)
         return
     for k in range(levels.shape[axis]):
         cut = tuple(slice(k, k + 1) if one == axis else slice(None) for one in range(3))
         if levels[cut].any():
             in_slice = None if distances is None else distances[cut]
-            yield Part(np.ascontiguousarray(levels[cut]), in_slice, axis, how == "merged", textured)
+            yield CountedIn(np.ascontiguousarray(levels[cut]), in_slice, axis, how == "merged", textured)
 
 
-def _glcm(part: Part, names: Sequence[str]) -> np.ndarray:
+def _glcm(part: CountedIn, names: Sequence[str]) -> np.ndarray:
     """Return a row of features a direction, or one of all, shape (n, n_names)."""
     pairs = part.matrices("glcm")
     rows = glcm.rows(pairs, np.ones(len(pairs)) if part.merged else None, is_flat=part.of.is_flat, ibsi=True)
     return rows[:, [glcm.FEATURES.index(name) for name in names]]
 
 
-def _glrlm(part: Part, names: Sequence[str]) -> np.ndarray:
+def _glrlm(part: CountedIn, names: Sequence[str]) -> np.ndarray:
     offsets = part.offsets((1,))  # runs go from voxel to next voxel, whatever ``distances`` says
     runs = runs_and_zones.run_lengths(part.levels, part.of.n_levels, offsets, ibsi=True)
     weighting = "no_weighting" if part.merged else None
@@ -118,24 +118,24 @@ def _glrlm(part: Part, names: Sequence[str]) -> np.ndarray:
     return _row(glrlm.features(runs, names, offsets=offsets, spacing_mm=spacing_mm, weighting=weighting, ibsi=True))
 
 
-def _glszm(part: Part, names: Sequence[str]) -> np.ndarray:
+def _glszm(part: CountedIn, names: Sequence[str]) -> np.ndarray:
     zones = runs_and_zones.zone_sizes(part.levels, part.of.n_levels, flat_axis=part.flat_axis)
     return _row(glszm.features(zones, names, n_voxels=part.n_voxels, ibsi=True))
 
 
-def _gldzm(part: Part, names: Sequence[str]) -> np.ndarray:
+def _gldzm(part: CountedIn, names: Sequence[str]) -> np.ndarray:
     zones = gldzm.zone_distances(part.levels, part.of.n_levels, part.distances, flat_axis=part.flat_axis)
     return _row(gldzm.features(zones, names, n_voxels=part.n_voxels))
 
 
-def _ngtdm(part: Part, names: Sequence[str]) -> np.ndarray:
+def _ngtdm(part: CountedIn, names: Sequence[str]) -> np.ndarray:
     differences = part.matrices("ngtdm")
     if (differences[:, 0] == differences[:, 3]).all():  # no voxel has a neighbor: nothing is coarse or fine
         return np.full((1, len(names)), np.nan)
     return _row(ngtdm.features(differences, names, ibsi=True))
 
 
-def _ngldm(part: Part, names: Sequence[str]) -> np.ndarray:
+def _ngldm(part: CountedIn, names: Sequence[str]) -> np.ndarray:
     return _row(ngldm.features(part.matrices("gldm"), names))
 
 
@@ -143,7 +143,7 @@ def _row(features: dict[str, float]) -> np.ndarray:
     return np.array([list(features.values())])
 
 
-MATRICES: dict[str, Callable[[Part, Sequence[str]], np.ndarray]] = {
+MATRICES: dict[str, Callable[[CountedIn, Sequence[str]], np.ndarray]] = {
     "glcm": _glcm,
     "glrlm": _glrlm,
     "glszm": _glszm,

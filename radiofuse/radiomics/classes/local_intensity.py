@@ -22,8 +22,8 @@ def sphere_means(volume: np.ndarray, region: Region) -> np.ndarray:
 
     Notes
     -----
-    A voxel belongs to the sphere if its center does. Sums along x come from running sums, so that a sphere costs as
-    many additions as it has rows.
+    A voxel belongs to the sphere if its center does. Rows of one length are summed for all spheres at once, so that a
+    sphere costs about as many additions as it has rows.
     """
     # In the box and the sphere's reach; beyond the image there is nothing to count.
     reach = [int(RADIUS_MM / spacing + 1e-9) for spacing in region.spacing_mm]
@@ -41,20 +41,29 @@ def _reaching(side: slice, reach: int, size: int) -> tuple[slice, tuple[int, int
 
 
 def _sums(padded: np.ndarray, region: Region, reach: Sequence[int]) -> np.ndarray:
-    spacing_z, spacing_y, spacing_x = region.spacing_mm
+    """Return the sum of every sphere; each is of its own voxels alone, so that a fill beside it costs no digits."""
     n_z, n_y, n_x = region.shape
-    running = np.concatenate([np.zeros((*padded.shape[:2], 1)), padded.cumsum(axis=2)], axis=2)
     sums = np.zeros(region.shape)
+    rows = _rows(region.spacing_mm, reach)
+    along = 0.0  # along x: what 2 half + 1 voxels round each of the box's add up to
+    for half in range(reach[2] + 1):
+        first, last = reach[2] - half, reach[2] + half
+        along = along + padded[:, :, first : first + n_x]
+        along += padded[:, :, last : last + n_x] if half else 0.0
+        for z, y in rows.get(half, ()):
+            sums += along[reach[0] + z : reach[0] + z + n_z, reach[1] + y : reach[1] + y + n_y]
+    return sums
+
+
+def _rows(spacing_mm: Sequence[float], reach: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """Return the rows along x of a sphere, steps along z and y, by how far they reach to both sides."""
+    rows: dict[int, list[tuple[int, int]]] = {}
     for z in range(-reach[0], reach[0] + 1):
         for y in range(-reach[1], reach[1] + 1):
-            left = RADIUS_MM**2 - (z * spacing_z) ** 2 - (y * spacing_y) ** 2
-            if left < 0:
-                continue
-            half = int(np.sqrt(left) / spacing_x + 1e-9)
-            rows = running[reach[0] + z : reach[0] + z + n_z, reach[1] + y : reach[1] + y + n_y]
-            first = reach[2] - half
-            sums += rows[:, :, first + 2 * half + 1 :][:, :, :n_x] - rows[:, :, first:][:, :, :n_x]
-    return sums
+            left = RADIUS_MM**2 - (z * spacing_mm[0]) ** 2 - (y * spacing_mm[1]) ** 2
+            if left >= 0:
+                rows.setdefault(int(np.sqrt(left) / spacing_mm[2] + 1e-9), []).append((z, y))
+    return rows
 
 
 def features(volume: np.ndarray, region: Region, names: Sequence[str]) -> dict[str, float]:

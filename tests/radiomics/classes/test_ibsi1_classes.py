@@ -55,6 +55,20 @@ def test_sphere_means_equal_a_loop_over_voxels():
     ]
     means = local.sphere_means(volume, region)[region.mask.view(bool)]
     np.testing.assert_allclose(means, expected, rtol=1e-12)
+    filled = volume.copy()
+    filled[:, :, 0] = filled[:, 29:] = -1e16
+    near = np.isin(
+        expected,
+        [
+            mean
+            for at, mean in zip(np.argwhere(mask), expected, strict=True)
+            if filled.ravel()[np.linalg.norm(places - np.array(at) * SPACING_MM, axis=1) <= local.RADIUS_MM].min()
+            < -1e15
+        ],
+    )
+    assert 0 < near.sum() < len(near)
+    beside = local.sphere_means(filled, region)[region.mask.view(bool)]
+    np.testing.assert_array_equal(beside[~near], means[~near])
     peaks = local.features(volume, region, ["LocalPeak", "GlobalPeak"])
     assert peaks["GlobalPeak"] == pytest.approx(max(expected)) and peaks["LocalPeak"] <= peaks["GlobalPeak"]
 
