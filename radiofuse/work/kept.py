@@ -26,7 +26,9 @@ FOLDER = "unfinished"
 WRITE_EVERY_S = 2.0  # each write waits for the disk
 _FILE = re.compile(r"[0-9a-f]{32}\.json|\.[0-9a-f]{32}\.tmp")  # a killed process leaves what it wrote aside
 _KEY = re.compile(r"[0-9a-f]{64}")
+STALE_S = 24 * 3600.0
 logger = logging.getLogger(__name__)
+_opened: set[Path] = set()  # the folders of this process's runs: others may work under the same output folder
 
 
 class Kept:
@@ -60,12 +62,15 @@ class Kept:
 
     def __init__(self, folder: Path, key: str):
         self._root, self._folder = folder, folder / key
+        if not self._folder.exists() and not _opened_in(folder):
+            _tell_unused(folder)
+        _opened.add(self._folder)
         self.results: dict[str, Any] = {}
         for path in sorted(self._folder.glob("*.json")):
             self.results.update(_read(path))
         self._new: dict[str, Any] = {}
         self._written = time.monotonic()
-        self._changing = Lock()
+        self._changing, self._writing = Lock(), Lock()
         self._later: Timer | None = None
 
     def add(self, name: str, value: object) -> None:
@@ -85,23 +90,37 @@ class Kept:
         try:
             yield
         finally:
+            later = self._later
+            if later is not None:
+                later.cancel()
             self._write()
 
     def remove(self) -> None:
-        """Remove everything: the computation is done. Files of others stay, and so do the folders they lie in."""
-        for folder in [one for one in self._root.glob("*") if _KEY.fullmatch(one.name)]:
+        """Remove what this process opened in the folder: its computation is done.
+
+        What lies under other keys may be of a run that goes on, and is removed when it is a day old. Files of others
+        stay, and so do the folders they lie in.
+        """
+        mine = _opened_in(self._root)
+        for folder in _with_keys(self._root):
+            if folder not in mine and time.time() - folder.stat().st_mtime < STALE_S:
+                continue
             for path in [one for one in folder.glob("*") if _FILE.fullmatch(one.name)]:
                 path.unlink(missing_ok=True)
             _remove_empty(folder)
+        _opened.difference_update(mine)
         _remove_empty(self._root)
 
     def _write(self) -> None:
         """Write the new results as one file; without room for them the work goes on, and is repeated after a kill."""
-        with self._changing:
-            new, self._new, self._written = self._new, {}, time.monotonic()
-            self._later = None
-        if not new:
-            return
+        with self._writing:  # whoever comes second, the timer or the end of the block, waits until the disk has it
+            with self._changing:
+                new, self._new, self._written = self._new, {}, time.monotonic()
+                self._later = None
+            if new:
+                self._write_file(new)
+
+    def _write_file(self, new: dict[str, Any]) -> None:
         text = json.dumps(new).encode()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -109,6 +128,24 @@ class Kept:
                 file.write(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
         except OSError as error:
             logger.warning("Finished folds could not be kept in %s (%s): a rerun repeats them.", self._root, error)
+
+
+def _with_keys(root: Path) -> list[Path]:
+    return [one for one in root.glob("*") if _KEY.fullmatch(one.name)]
+
+
+def _opened_in(root: Path) -> set[Path]:
+    return {folder for folder in _opened if folder.parent == root}
+
+
+def _tell_unused(root: Path) -> None:
+    """Say that a run begins anew, though something is kept: whoever goes on with a run expects the opposite."""
+    if any(any(folder.glob("*.json")) for folder in _with_keys(root)):
+        logger.warning(
+            "%s holds finished parts of a run with another recipe, other data, code, libraries or processor. They are "
+            "not used: what is kept depends on all of these.",
+            root,
+        )
 
 
 def _remove_empty(folder: Path) -> None:

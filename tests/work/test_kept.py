@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from radiofuse.work import kept as kept_module
 from radiofuse.work.kept import Kept, decode, digest_of, encode
+from tests.processes import LIMIT_S
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -91,6 +94,47 @@ def test_what_nothing_follows_is_written_too(tmp_path, monkeypatch):
     kept.add("a", 1)
     kept._later.join(60)
     assert Kept(tmp_path / "unfinished", digest_of(1)).results == {"a": 1}
+
+
+def test_a_block_of_writing_ends_when_what_the_timer_took_is_on_disk(tmp_path, monkeypatch):
+    begun, ended, write_aside = Event(), Event(), kept_module.write_aside
+
+    def write_slowly(path):
+        begun.set()
+        ended.wait(0.2)
+        return write_aside(path)
+
+    monkeypatch.setattr(kept_module, "WRITE_EVERY_S", 0.01)
+    monkeypatch.setattr(kept_module, "write_aside", write_slowly)
+    kept = Kept(tmp_path / "unfinished", digest_of(1))
+    kept._written += 1000
+    with kept.writing():
+        kept.add("a", 1)
+        assert begun.wait(LIMIT_S)
+    ended.set()
+    assert Kept(tmp_path / "unfinished", digest_of(1)).results == {"a": 1}
+
+
+def test_the_end_of_a_run_leaves_what_another_one_finished_for_a_day(tmp_path, caplog):
+    folder = tmp_path / "unfinished"
+    other = Kept(folder, digest_of("of another process"))
+    with other.writing():
+        other.add("hours", 1)
+    kept_module._opened.clear()  # as in a process of its own
+    ends = Kept(folder, digest_of("mine"))
+    assert f"{folder} holds finished parts of a run with another recipe, other data, code" in caplog.text
+    caplog.clear()
+    for name in ("mine", "permutations"):
+        kept = Kept(folder, digest_of(name))
+        with kept.writing():
+            kept.add("a", 1)
+    assert not caplog.text  # a run has a key for each of its parts
+    ends.remove()
+    [left] = folder.iterdir()
+    assert left.name == digest_of("of another process")
+    os.utime(left, (0, 0))
+    ends.remove()
+    assert not folder.exists()
 
 
 def test_what_a_killed_process_wrote_aside_is_removed_too(tmp_path):
