@@ -21,7 +21,8 @@ from typing import Any, Literal
 from radiofuse.errors import RequestError, StoreError
 
 LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "memory": "fsspec"}  # what fsspec needs for each scheme
-# What libraries of object stores raise beside errors of the operating system; looked up in those that are loaded.
+# What libraries of object stores raise beside errors of the operating system and, of an endpoint that is no URL,
+# ValueError; looked up in those that are loaded.
 _RAISED = {
     "botocore.exceptions": ("BotoCoreError", "ClientError"),
     "aiohttp": ("ClientError",),
@@ -249,9 +250,9 @@ def _one_kind_of_error(path: ObjectPath) -> Iterator[None]:
         raise
     except _raised() as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ObjectStoreError(errno.EIO, reason.strip().rstrip("."), str(path)) from error
+        raise ObjectStoreError(errno.EIO, " ".join(reason.split()).rstrip("."), str(path)) from error
 
 
 def _raised() -> tuple[type[Exception], ...]:
     loaded = [(sys.modules[name], classes) for name, classes in _RAISED.items() if name in sys.modules]
-    return (OSError, *(getattr(module, one) for module, classes in loaded for one in classes))
+    return (OSError, ValueError, *(getattr(module, one) for module, classes in loaded for one in classes))

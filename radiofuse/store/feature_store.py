@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,15 @@ class FeatureStore(Inventory):
         Raises
         ------
         StoreError
-            If the disk refuses.
+            If the disk refuses, or what answers keeps nothing.
         """
         probe = self.root / "writable"
         with plainly(f"The feature store {self.root} cannot be written"):
             self.root.mkdir(parents=True, exist_ok=True)
             with write_aside(probe) as file:
                 file.write(b"x")
+            if probe.read_bytes() != b"x":  # something in between answers: a portal that asks for a login
+                raise OSError(errno.EIO, "what was written is not what is read")
             probe.unlink(missing_ok=True)
 
     def writer(self, block: Block, *, batch: int = 64, flush_after_s: float = 2.0) -> Writer:

@@ -331,6 +331,11 @@ def test_an_absent_bucket_and_absent_credentials_are_one_sentence_each(bucket, m
         FeatureStore("s3://nowhere/store").check_writable()
     absent = CliRunner().invoke(app, ["ls", "--store", "s3://nowhere/store"])
     assert absent.exit_code == 2 and "There is no feature store at s3://nowhere/store" in absent.stderr
+    with (
+        reaching({"AWS_ENDPOINT_URL": "s3.hospital.org"}),
+        pytest.raises(StoreError, match=r"cannot be written \(Invalid endpoint: s3.hospital.org\)\. Check its address"),
+    ):
+        FeatureStore(f"s3://{bucket}/store").check_writable()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     none = str(tmp_path / "none")
