@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from radiofuse.experiment.recipe.recipe import Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
-from radiofuse.work.environment import read_environment
+from radiofuse.work.environment import what_moves_bits
 from radiofuse.work.kept import digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
 
@@ -37,6 +38,18 @@ def _key(recipe: Recipe, rows: Rows, *learned_from: Any) -> str:
 
         device, crops = str(choose_device(recipe.deep.device)), rows.source.crops.path.stem
     own = modules_named_in(recipe.model_dump())
-    files = tuple(map(sha256_of, selector_files(recipe)))
+    files = tuple(map(sha256_of, [*selector_files(recipe), *_files_of_weights(recipe, recipe.model_dump())]))
     learned = (*learned_from, *files)
-    return digest_of(recipe.text, rows.modalities, learned, device, crops, read_environment(), digest_of_code(*own))
+    return digest_of(recipe.text, rows.modalities, learned, device, crops, what_moves_bits(), digest_of_code(*own))
+
+
+def _files_of_weights(recipe: Recipe, part: Any) -> Iterator[Path]:
+    """Yield the files that some ``weights`` among options names: a recipe holds a file's name, not what is in it."""
+    if isinstance(part, Mapping):
+        named = part.get("weights")
+        if isinstance(named, str) and recipe.path(named).is_file():
+            yield recipe.path(named)
+        part = part.values()
+    if isinstance(part, Iterable) and not isinstance(part, str):
+        for inner in part:
+            yield from _files_of_weights(recipe, inner)

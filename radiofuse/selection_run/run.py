@@ -16,7 +16,7 @@ from radiofuse.selection_run.tables import RECORD, SelectionTables, all_tables, 
 from radiofuse.tables.features import FeatureTable, check_table
 from radiofuse.tables.labels import tell_classes
 from radiofuse.work.cluster import on_cluster
-from radiofuse.work.environment import read_environment
+from radiofuse.work.environment import what_moves_bits
 from radiofuse.work.kept import FOLDER, Kept, digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
 
@@ -75,7 +75,7 @@ def find_kept(table: FeatureTable, request: SelectionRequest) -> Kept | None:
     rows = (table.features, table.y, table.patients, table.covariates, table.sites)
     # A table of ICCs may change under the same name.
     iccs = None if request.icc is None else sha256_of(request.icc)
-    key = digest_of(rows, iccs, request.settings, read_environment(), digest_of_code(*own))
+    key = digest_of(rows, iccs, request.settings, what_moves_bits(), digest_of_code(*own))
     return Kept(request.out / FOLDER, key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -11,22 +12,23 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 from radiofuse.errors import RequestError
-from radiofuse.work.environment import read_environment
+from radiofuse.work.environment import what_moves_bits
 from radiofuse.work.pulse import ask_workers
 
 if TYPE_CHECKING:
     from distributed import Client
 
 PACKAGE = Path(__file__).parents[1]
-CODE, KERNELS = "the code of radiofuse", "the kernels of radiofuse"
+CODE, KERNELS, PROCESSOR = "the code of radiofuse", "the kernels of radiofuse", "the processor"
+log = logging.getLogger(__name__)
 
 
 @cache
 def versions_here() -> dict[str, str]:
     """Return what numbers depend on beside the data: versions by name, and of our files a digest."""
-    environment = read_environment()
+    environment = what_moves_bits()
     python = ".".join(environment["python"].split(".")[:2])
-    ours = {CODE: _digest("*.py"), KERNELS: _digest("*.so", "*.pyd")}
+    ours = {CODE: _digest("*.py"), KERNELS: _digest("*.so", "*.pyd"), PROCESSOR: environment["processor"]}
     return {"Python": python, **environment["packages"], **ours}
 
 
@@ -39,7 +41,7 @@ def _digest(*patterns: str) -> str:
 
 
 def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """Return in words what a worker has where something else was wanted.
+    """Return in words what a worker has where something else was wanted; another processor is no reason to refuse it.
 
     Examples
     --------
@@ -51,7 +53,7 @@ def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str
     return [
         f"{name} {found[name]} in place of {version}" if name in found else f"no {name} in place of {version}"
         for name, version in wanted.items()
-        if found.get(name) != version
+        if found.get(name) != version and name != PROCESSOR
     ]
 
 
@@ -86,6 +88,18 @@ def refuse_other_versions(client: Client | None, wanted: Mapping[str, str]) -> N
                 "libraries on every worker, and restart it if it began before that: numbers would hang on who computes "
                 "them."
             )
+        _tell_of_processor(host, versions.get(PROCESSOR, ""), wanted.get(PROCESSOR, ""))
+
+
+def _tell_of_processor(host: str, there: str, here: str) -> None:
+    """Warn where a worker's sums round otherwise: clusters of one kind of processor throughout are rare."""
+    if there != here:
+        log.warning(
+            "%s, a worker of the Dask cluster, computes with kernels for %s, this process with those for %s: the last "
+            "digits of numbers can hang on who computes them. Where the bytes of one machine are wanted, set the "
+            "variable OPENBLAS_CORETYPE to the same older processor, as Haswell, for this process and every worker.",
+            *(host, there or "an unknown processor", here or "an unknown processor"),
+        )
 
 
 def _versions_of_worker() -> tuple[str, dict[str, str]]:

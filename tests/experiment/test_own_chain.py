@@ -15,6 +15,7 @@ from radiofuse.errors import RequestError
 from radiofuse.evaluate import cross_validated_predictions
 from radiofuse.evaluate.findings import inspect_fold
 from radiofuse.experiment.evaluation import folds_key
+from radiofuse.experiment.folds_key import joint_folds_key
 from radiofuse.experiment.inputs import Inputs
 from radiofuse.experiment.models.building import build_model
 from radiofuse.experiment.models.glossary import describe_names
@@ -141,6 +142,18 @@ def test_folds_are_kept_under_what_the_files_of_selectors_hold(with_icc, cohort)
     assert folds_key(with_icc, rows, labeled, [Split(0, 0, np.arange(31, 60), np.arange(30))]) != before
     path.write_text(path.read_text().replace("0.1", "0.8"))
     assert folds_key(with_icc, rows, labeled, splits) != before
+
+
+@pytest.mark.parametrize("options", ["{weights = 'w.pth'}", "{encoder_options = {weights = 'w.pth'}}"])
+def test_folds_are_kept_under_what_files_of_weights_hold(tmp_path, options):
+    from types import SimpleNamespace
+
+    (tmp_path / "w.pth").write_bytes(b"one")
+    recipe = recipe_of(tmp_path, f"[deep]\nencoder = 'mobilenet_v2'\noptions = {options}\n")
+    rows = SimpleNamespace(modalities=["t1"], source=SimpleNamespace(crops=SimpleNamespace(path=tmp_path)), outcomes=())
+    before = joint_folds_key(recipe, rows, *2 * [pd.DataFrame()], [])
+    (tmp_path / "w.pth").write_bytes(b"two")
+    assert joint_folds_key(recipe, rows, *2 * [pd.DataFrame()], []) != before
 
 
 @pytest.mark.parametrize(

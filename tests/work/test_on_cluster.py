@@ -27,7 +27,7 @@ from radiofuse.work import worker_versions
 from radiofuse.work.cluster import Cluster, on_cluster, require_seen, run_on_cluster
 from radiofuse.work.jobs import results_in_order
 from radiofuse.work.kept import Kept, digest_of
-from radiofuse.work.worker_versions import CODE, versions_here
+from radiofuse.work.worker_versions import CODE, PROCESSOR, refuse_other_versions, versions_here
 from tests.processes import LIMIT_S
 
 dask = pytest.importorskip("dask")
@@ -176,6 +176,14 @@ def test_a_worker_that_comes_later_asks_itself_before_its_first_task(monkeypatch
     monkeypatch.delattr(clusters._OWN, "work")
     with pytest.raises(RequestError, match="has Python 2.7 in place of 3.*and restart it if it began before that"):
         clusters._call(work, pickle.dumps(1), {}, {})
+
+
+def test_a_worker_of_another_processor_is_told_of_and_not_refused(monkeypatch, caplog):
+    refuse_other_versions(None, {**versions_here(), PROCESSOR: "Zen"})
+    assert f"computes with kernels for {versions_here()[PROCESSOR]}, this process with those for Zen" in caplog.text
+    caplog.clear()
+    refuse_other_versions(None, versions_here())
+    assert not caplog.text
 
 
 def test_a_worker_tells_the_code_that_it_imported_and_not_what_was_installed_since(tmp_path):
