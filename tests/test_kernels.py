@@ -110,6 +110,27 @@ def test_flags_of_compilers_stand_in_one_file():
     assert named == {"setup.py", Path(__file__).name}
 
 
+# Of 32 bits on Windows and of 64 elsewhere, and what Python packs as such; POSIX's own, which Windows has not.
+NOT_THE_SAME_EVERYWHERE = re.compile(
+    r"(?<!long )\blong\b(?! long)|\b(strtou?l|labs|l?lrint|lround|ftell|fseek|ssize_t|off_t|u?int_fast\d+_t|random)\b"
+    r"|PyLong_(As|From)(Unsigned)?Long\b|BuildValue\(\"[^\"]*[lk]|ParseTuple\([^\"]*\"[^\"]*[lk]"
+)
+
+
+def test_kernels_count_in_types_of_one_width_on_every_platform():
+    """A long holds 2^31 on Windows: what overflows there is right on all machines that a developer has."""
+    assert NOT_THE_SAME_EVERYWHERE.search('long n = 0; Py_BuildValue("lk", n)')
+    for line in ("n = (long long)told", "static Py_ssize_t n;", 'Py_BuildValue("LLd", a, b, c)', "int64_t n;"):
+        assert not NOT_THE_SAME_EVERYWHERE.search(line)
+    comments = re.compile(r"/\*.*?\*/", re.DOTALL)
+    found = [
+        f"{path.name}: {named.group()}"
+        for path in [*SOURCES, *sorted(PACKAGE.rglob("_*.h"))]
+        for named in NOT_THE_SAME_EVERYWHERE.finditer(comments.sub("", path.read_text()))
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_kernels_are_compiled_without_a_warning(compiler, monkeypatch):
     found = shutil.which(compiler) or next(iter(sorted(map(str, Path("/usr/bin").glob(f"{compiler}-[0-9]*")))), None)

@@ -32,9 +32,11 @@ typedef struct {
 static Py_ssize_t longest(const int32_t *offsets, Py_ssize_t n_offsets, int axis)
 {
     Py_ssize_t reach = 0;
-    for (Py_ssize_t k = 0; k < n_offsets; k++)
-        if (labs(offsets[3 * k + axis]) > reach)
-            reach = labs(offsets[3 * k + axis]);
+    for (Py_ssize_t k = 0; k < n_offsets; k++) {
+        const Py_ssize_t step = offsets[3 * k + axis];
+        if (step > reach || -step > reach)
+            reach = step < 0 ? -step : step;
+    }
     return reach;
 }
 
