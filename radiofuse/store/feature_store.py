@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.files.aside import write_aside
+from radiofuse.files.objects import ObjectStoreError
 from radiofuse.store import rows, shard, wide
 from radiofuse.store.export import write_table
 from radiofuse.store.inventory import DIGESTS, Inventory, without_superseded
@@ -68,7 +69,8 @@ class FeatureStore(Inventory):
             with write_aside(probe) as file:
                 file.write(b"x")
             if probe.read_bytes() != b"x":  # something in between answers: a portal that asks for a login
-                raise OSError(errno.EIO, "what was written is not what is read")
+                refusal = OSError if isinstance(probe, Path) else ObjectStoreError
+                raise refusal(errno.EIO, "what was written is not what is read", str(probe))
             probe.unlink(missing_ok=True)
 
     def writer(self, block: Block, *, batch: int = 64, flush_after_s: float = 2.0) -> Writer:
