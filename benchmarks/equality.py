@@ -186,7 +186,8 @@ def compared(number: int, seed: int, images: list[tuple[Path, Path]]) -> Counter
         print(f"{said}: {kind}", flush=True)
         return Counter({f"settings {kind}": 1})
     tally, apart = counted(reference, own, parameters)
-    if any(name in line for line in apart for name in LEAVING_OUT):  # a direction that it left out of the mean for a rounding error
+    # A direction that it left out of the mean for a rounding error.
+    if any(name in line for line in apart for name in LEAVING_OUT):
         with patch("numpy.nanmean", lambda values, axis: np.nan_to_num(values).mean(axis)):
             with_zeros = computed("pyradiomics", parameters, image, roi)
         tally, apart = counted(reference, own, parameters, with_zeros)
