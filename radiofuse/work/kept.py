@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from radiofuse.files.aside import write_aside
-from radiofuse.work.own_code import digest_of_own_code
+from radiofuse.work.own_code import digest_with_libraries
 
 FOLDER = "unfinished"
 WRITE_EVERY_S = 2.0  # each write waits for the disk
@@ -198,7 +198,7 @@ def digest_of_code(*modules: str) -> str:
     package = Path(__file__).parents[1]
     files = sorted(path for kind in ("*.py", "*.so", "*.pyd") for path in package.rglob(kind))
     ours = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    return digest_of(ours, digest_of_own_code(modules))
+    return digest_of(ours, digest_with_libraries(modules))
 
 
 def encode(value: object) -> Any:

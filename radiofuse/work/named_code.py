@@ -8,7 +8,7 @@ from socket import gethostname
 from types import FunctionType
 
 from radiofuse.errors import RequestError
-from radiofuse.work.own_code import digest_of_first_read, digest_of_own_code, is_own, modules_named_in
+from radiofuse.work.own_code import digest_of_first_read, digest_with_libraries, is_own, modules_named_in
 
 
 def modules_named_by(value: object) -> set[str]:
@@ -29,7 +29,7 @@ class OwnCode:
     """Digests of own modules, each read once: those of the process that asks for the work."""
 
     def __init__(self) -> None:
-        self._digest = cache(lambda name: digest_of_own_code([name]) if is_own(name) else None)
+        self._digest = cache(lambda name: digest_with_libraries([name]) if is_own(name) else None)
 
     def of(self, modules: Iterable[str]) -> dict[str, str]:
         """Return the digest of each of the modules that no installer put there."""

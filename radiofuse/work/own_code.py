@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import cache, lru_cache
+from importlib.metadata import distribution, packages_distributions, version
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -56,29 +57,50 @@ def digest_of_own_code(modules: Iterable[str]) -> str:
     >>> digest_of_own_code(["fractions"]) == digest_of_own_code(["colorsys"])
     False
     """
-    return _digest(modules, _read)
+    code, _ = _closure(modules, _read)
+    return _hash(code)
+
+
+def digest_with_libraries(modules: Iterable[str]) -> str:
+    """Return 16 hex digits that change with `digest_of_own_code`, or the version of a library that the code imports.
+
+    Raises
+    ------
+    OSError
+        If the source of one of ``modules`` cannot be read.
+    """
+    return _hash(_closure(modules, _read))
 
 
 @cache
 def digest_of_first_read(module: str) -> str:
-    """Return `digest_of_own_code` of one module by what this process read first: later changes are not imported.
+    """Return `digest_with_libraries` of a module by what this process read first: later changes are not imported.
 
     Raises
     ------
     FileNotFoundError
         If the module is not here.
     """
-    return _digest([module], _first_read)
+    return _hash(_closure([module], _first_read))
 
 
-def _digest(modules: Iterable[str], read: Callable[[str], tuple[str, Set[str]]]) -> str:
-    todo, code = sorted(set(modules)), {}
+def _closure(
+    modules: Iterable[str], read: Callable[[str], tuple[str, Set[str]]]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the code of modules and of their own imports, and the versions of the libraries that these come from."""
+    todo, code, libraries = sorted(set(modules)), {}, {}
     while todo:
         name = todo.pop()
         code[name], imported = read(name)
         known = {*code, *todo}
         todo += sorted(other for other in imported - known if is_own(other))
-    return hashlib.sha256(repr(sorted(code.items())).encode()).hexdigest()[:16]
+        for top in {other.partition(".")[0] for other in {name, *imported}}:
+            libraries |= {library: version(library) for library in _libraries().get(top, ())}
+    return sorted(code.items()), sorted(libraries.items())
+
+
+def _hash(told: object) -> str:
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _path_of(name: str) -> Path | None:
@@ -93,11 +115,27 @@ def _path_of(name: str) -> Path | None:
 
 
 def is_own(name: str) -> bool:
-    """Return whether a module has a file that neither Python nor radiofuse nor an installer brought."""
+    """Return whether a module has a file that neither Python nor radiofuse brought, nor an installer from an index.
+
+    What was installed from a folder or a repository may change and keep its version.
+    """
     path = _path_of(name)
     if path is None or path.is_relative_to(_STANDARD) or path.is_relative_to(_PACKAGE):
         return False
-    return not _INSTALLED & set(path.parts)
+    return not _INSTALLED & set(path.parts) or not _is_from_an_index(name.partition(".")[0])
+
+
+@cache
+def _libraries() -> Mapping[str, list[str]]:
+    """Return the installed distributions that bring each package at the top."""
+    return {top: sorted(set(names)) for top, names in packages_distributions().items()}
+
+
+@cache
+def _is_from_an_index(top: str) -> bool:
+    """Return whether a package came from an index: from elsewhere, installers note the place in direct_url.json."""
+    found = [distribution(name) for name in _libraries().get(top, ())]
+    return bool(found) and all(one.read_text("direct_url.json") is None for one in found)
 
 
 def _read(name: str) -> tuple[str, Set[str]]:
