@@ -24,7 +24,7 @@ from radiofuse.store import Block, FeatureStore
 from radiofuse.tables.cohort import read_cohort
 from radiofuse.work import cluster
 from radiofuse.work.cluster import WORKER_DIED, run_on_cluster
-from tests.processes import LIMIT_S
+from tests.processes import LIMIT_S, first_line
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -117,11 +117,12 @@ def test_an_error_of_the_function_comes_back_as_it_was(address):
 
 def test_a_worker_killed_at_work_costs_nothing(address, cohort, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    killer = Thread(target=lambda: os.kill(int((tmp_path / "pipe").read_text()), signal.SIGKILL))
+    killer = Thread(target=lambda: os.kill(int((tmp_path / "pipe").read_text()), signal.SIGKILL), daemon=True)
     killer.start()
     store = FeatureStore(tmp_path / "store")
     result = extract_cohort(cohort, HeldExtractor(tmp_path), store, cluster=address)
-    killer.join()
+    killer.join(LIMIT_S)
+    assert not killer.is_alive()
     assert (result.n_computed, len(result.failures)) == (N_SAMPLES, 0)
     here = extract_cohort(cohort, MeanExtractor(), FeatureStore(tmp_path / "here"))
     tables = [one.read(result.block, keys=here.keys) for one in (store, FeatureStore(tmp_path / "here"))]
@@ -143,7 +144,7 @@ def test_a_lost_scheduler_is_one_sentence_and_what_was_finished_is_stored(cohort
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     other = subprocess.Popen([sys.executable, tmp_path / "script.py"], **pipes, start_new_session=True, env=environment)
-    address = other.stdout.readline().strip()
+    address = first_line(other)
 
     def kill_after_two(done: int, total: int) -> None:
         if done == 2:

@@ -28,7 +28,7 @@ from radiofuse.work.cluster import Cluster, on_cluster, require_seen, run_on_clu
 from radiofuse.work.jobs import results_in_order
 from radiofuse.work.kept import Kept, digest_of
 from radiofuse.work.worker_versions import CODE, PROCESSOR, refuse_other_versions, versions_here
-from tests.processes import LIMIT_S
+from tests.processes import LIMIT_S, first_line
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -221,7 +221,7 @@ def test_a_lost_scheduler_loses_nothing_that_was_finished(tmp_path, monkeypatch)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     other = subprocess.Popen([sys.executable, tmp_path / "script.py"], **pipes, start_new_session=True, env=environment)
-    address = other.stdout.readline().strip()
+    address = first_line(other)
 
     def kill_after_one(done: int, total: int) -> None:
         if done == 1:
