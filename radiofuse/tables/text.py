@@ -97,6 +97,7 @@ def parse_text(content: bytes, is_text: Callable[[str], bool], source: str, deli
     rows_of_values = _without_blank_rows(lines, delimiter, source)
     if len(rows_of_values) < len(lines):
         content = b"".join(rows_of_values)
+    del lines, rows_of_values  # as large as the file, which may be gigabytes
     names = [name.strip() for name in header]
     as_text = [at for at, name in enumerate(names) if is_text(text_as_meant(name))]
     rows = _typed(content, delimiter, len(names), as_text)
