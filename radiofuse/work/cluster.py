@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from socket import gethostname
 from tempfile import NamedTemporaryFile
 from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,7 +50,7 @@ class Cluster:
     """A cluster that is connected: its client, and the tables that were sent to it."""
 
     def __init__(self, client: Client, versions: dict[str, str]) -> None:
-        self.client, self.versions = client, versions
+        self.client, self.versions, self.must_see = client, versions, list[str]()
         self.parcels, self.pulse = Parcels(client), Pulse(client)
 
     @property
@@ -110,6 +111,8 @@ def cluster_in_use() -> Cluster | None:
 def require_seen(folder: str | Path) -> None:
     """Refuse workers that do not see a folder of this machine; without a cluster there are none.
 
+    Workers that come later are refused with their first task if no folder is at that path.
+
     Raises
     ------
     RequestError
@@ -121,10 +124,15 @@ def require_seen(folder: str | Path) -> None:
     with NamedTemporaryFile(dir=folder, prefix=".seen-by-workers-") as sign:
         seen = ask_workers(cluster.client, os.path.isfile, str(Path(sign.name).absolute()))
     for address in sorted(address for address, sees in seen.items() if not sees):
-        raise RequestError(
-            f"Worker {address} of the Dask cluster does not see {folder}, which networks read from and write to. "
-            "Mount that folder there under the same path, or name another one as --store."
-        )
+        raise _unseen(address, folder)
+    cluster.must_see.append(str(Path(folder).absolute()))
+
+
+def _unseen(worker: str, folder: str | Path) -> RequestError:
+    return RequestError(
+        f"Worker {worker} of the Dask cluster does not see {folder}, which networks read from and write to. "
+        "Mount that folder there under the same path, or name another one as --store."
+    )
 
 
 def run_on_cluster(
@@ -165,7 +173,7 @@ def run_on_cluster(
     in_use = cluster_in_use()
     with _cluster_at(address) if address is not None or in_use is None else nullcontext(in_use) as cluster:
         content, own = pack_alone((function, shared))
-        work, suspects = pickle.dumps((content, own, cluster.versions)), []
+        work, suspects = pickle.dumps((content, own, cluster.versions, cluster.must_see)), []
         for task, result in _run(cluster, work, tasks, retries, at_most=None):
             if result is WORKER_DIED:
                 suspects.append(task)
@@ -279,8 +287,11 @@ _OWN = local()  # extractors are not made to be shared by threads
 
 def _call(work: bytes, task: bytes, tables: dict[str, Any], own: dict[str, str]) -> Any:
     if getattr(_OWN, "work", None) != work:
-        content, own_of_all, versions = pickle.loads(work)
+        content, own_of_all, versions, must_see = pickle.loads(work)
         refuse_other_versions(None, versions)  # a worker may have come after the others were asked
+        for folder in must_see:
+            if not Path(folder).is_dir():
+                raise _unseen(gethostname(), folder)
         refuse_other_code(own_of_all)
         _OWN.work, _OWN.opened = work, pickle.loads(content)
     function, shared = _OWN.opened

@@ -44,7 +44,7 @@ def pack(task: object):
 
 def do(function, task: object):
     content, own = pack_alone((function, None))
-    return clusters._call(pickle.dumps((content, own, {})), *pack(task))
+    return clusters._call(pickle.dumps((content, own, {}, [])), *pack(task))
 
 
 def test_a_worker_that_imported_other_code_is_refused(folder):
@@ -56,7 +56,7 @@ def test_a_worker_that_imported_other_code_is_refused(folder):
     for task in (mean.Mean(), {"method": "ward_models.mean:Mean"}):
         assert list(pack(task)[2]) == ["ward_models.mean"]
         with pytest.raises(RequestError, match=r"has other code of ward_models\.mean"):
-            clusters._call(pickle.dumps((pickle.dumps((id, None)), {}, {})), *pack(task))
+            clusters._call(pickle.dumps((pickle.dumps((id, None)), {}, {}, [])), *pack(task))
     with pytest.raises(RequestError, match="does not have the module ward_models.gone"):
         clusters.refuse_other_code({"ward_models.gone": "0"})
 

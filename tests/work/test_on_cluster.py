@@ -146,6 +146,7 @@ def test_an_image_that_a_worker_does_not_see_ends_a_run_and_is_listed_without_on
     refuse_unseen([unseen])
     with on_cluster(address, n_jobs=1):
         require_seen(tmp_path)
+        assert clusters.cluster_in_use().must_see == [str(tmp_path)]
         with pytest.raises(RequestError, match=r"t1\.nii\.gz is not there"):
             refuse_unseen([unseen])
     assert list(tmp_path.iterdir()) == []
@@ -170,11 +171,17 @@ def test_workers_with_other_versions_are_named_before_the_work(address, monkeypa
 
 
 def test_a_worker_that_comes_later_asks_itself_before_its_first_task(monkeypatch):
-    work = pickle.dumps((pickle.dumps((echo, None)), {}, versions_here()))
+    work = pickle.dumps((pickle.dumps((echo, None)), {}, versions_here(), ["/"]))
     assert clusters._call(work, pickle.dumps(1), {}, {}) == 1
     monkeypatch.setattr(worker_versions, "versions_here", lambda: {**versions_here(), "Python": "2.7"})
-    monkeypatch.delattr(clusters._OWN, "work")
+    clusters._OWN.__dict__.clear()
     with pytest.raises(RequestError, match="has Python 2.7 in place of 3.*and restart it if it began before that"):
+        clusters._call(work, pickle.dumps(1), {}, {})
+
+
+def test_a_worker_that_comes_later_and_does_not_see_the_store_is_refused(tmp_path):
+    work = pickle.dumps((pickle.dumps((echo, None)), {}, versions_here(), [str(tmp_path / "store")]))
+    with pytest.raises(RequestError, match="does not see .*store, which networks read from"):
         clusters._call(work, pickle.dumps(1), {}, {})
 
 
