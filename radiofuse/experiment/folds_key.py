@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,19 @@ from typing import Any
 import pandas as pd
 
 from radiofuse.experiment.models.member_chains import selector_files
-from radiofuse.experiment.recipe.recipe import Recipe
+from radiofuse.experiment.recipe.recipe import OF_THE_FILE, Recipe
 from radiofuse.experiment.rows import LabeledRows, Rows
 from radiofuse.files.outputs import sha256_of
 from radiofuse.patients import Split
 from radiofuse.work.environment import what_moves_bits
 from radiofuse.work.kept import digest_of, digest_of_code
 from radiofuse.work.own_code import modules_named_in
+
+# read once the folds are done; what is not sure to be one of these belongs into the key
+AFTER_THE_FOLDS: Any = {
+    **dict.fromkeys((*OF_THE_FILE, "title", "tables"), True),
+    "evaluation": {"resamples", "compare", "reference", "permutations"},
+}
 
 
 def folds_key(recipe: Recipe, rows: Rows, labeled: LabeledRows, splits: Sequence[Split]) -> str:
@@ -40,7 +47,9 @@ def _key(recipe: Recipe, rows: Rows, *learned_from: Any) -> str:
     own = modules_named_in(recipe.model_dump())
     files = tuple(map(sha256_of, [*selector_files(recipe), *_files_of_weights(recipe, recipe.model_dump())]))
     learned = (*learned_from, *files)
-    return digest_of(recipe.text, rows.modalities, learned, device, crops, what_moves_bits(), digest_of_code(*own))
+    asked = {"evaluation": {}, **recipe.model_dump(exclude=AFTER_THE_FOLDS, exclude_unset=True)}
+    text = json.dumps(asked, default=str)
+    return digest_of(text, rows.modalities, learned, device, crops, what_moves_bits(), digest_of_code(*own))
 
 
 def _files_of_weights(recipe: Recipe, part: Any) -> Iterator[Path]:

@@ -210,6 +210,8 @@ def test_what_is_kept_of_permutations_and_refits_is_not_fitted_again(tmp_path):
         test = permutation_test(model, X, y, n_permutations=3, cv=2, random_state=0, kept=kept[0])
         found.append((test.value, *test.permuted))
     assert found[0] == found[1]
+    more = permutation_test(LogisticRegression(), X, y, n_permutations=5, cv=2, random_state=0)
+    assert (more.value, *more.permuted[:3]) == found[0]  # so that where more are asked for, these are found again
     options = {"n_resamples": 4, "random_state": 0, "kept": kept[1]}
     optimism_corrected(LogisticRegression(), X, y, **options, on_done=lambda *so_far: told.append(so_far))
     assert told[-1] == (4, 4)

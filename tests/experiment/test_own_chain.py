@@ -156,6 +156,26 @@ def test_folds_are_kept_under_what_files_of_weights_hold(tmp_path, options):
     assert joint_folds_key(recipe, rows, *2 * [pd.DataFrame()], []) != before
 
 
+def test_folds_are_found_again_where_only_what_is_read_after_them_changed(tmp_path, cohort):
+    from types import SimpleNamespace
+
+    rows = SimpleNamespace(modalities=["t1", "t2"])
+    labeled = LabeledRows(Outcome("idh", ("0", "1")), *cohort, np.arange(60), np.arange(60))
+    splits = [Split(0, 0, np.arange(30), np.arange(30, 60))]
+
+    def key(select: str, before: str = "") -> str:
+        (tmp_path / "own.toml").write_text(before + HEAD + select)
+        return folds_key(read_recipe(tmp_path / "own.toml"), rows, labeled, splits)
+
+    plain = key(STEPS)
+    after = 'resamples = 4000\npermutations = 500\nreference = "best"\ncompare = [["t1", "t2"]]\n'
+    assert key(STEPS + "[evaluation]\n" + after, "# a word\ntitle = 'Of IDH'\n") == plain
+    assert key(STEPS, "seed = 7\n") != plain
+    assert key(STEPS + "[evaluation]\noperating_point = { sensitivity = 0.9 }\n") != plain
+    assert key(STEPS + "[evaluation]\nspread_refits = 9\n") != plain
+    assert key(STEPS + "options = { lasso = { rule = '1se' } }\n") != plain
+
+
 @pytest.mark.parametrize(
     ("select", "said"),
     [
