@@ -5,35 +5,74 @@ They may be deleted at any time, also while they are read: whoever finds none fe
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
+from radiofuse.errors import StoreError
+from radiofuse.files.aside import write_aside
 from radiofuse.files.objects import ObjectPath, read_together
+from radiofuse.files.outputs import sha256_of
 from radiofuse.files.places import Place, on_this_machine
 
 AT_ONCE = 8  # files in flight, each held in memory until it is here
 IDLE_AFTER_S = 3600.0  # a copy that was not asked for so long is no longer mapped by whoever asked
 log = logging.getLogger(__name__)
+_compared: dict[Path, tuple[int, int]] = {}  # in this process: bytes and time of writing of copies that were whole
 
 
-def fetched(place: Place) -> Path:
-    """Return a file that can be mapped into memory: itself, or a copy on this machine of one in an object store.
+def fetched(place: ObjectPath, sha256: str) -> Path:
+    """Return a copy on this machine, which can be mapped into memory, of a file whose checksum is known.
 
-    A copy is named by the content that the store tells of the file, so a file that was written anew is fetched anew.
+    A copy is named by the checksum, so a file that was written anew is fetched anew. Its bytes are compared when it is
+    fetched, and again by every process that has not seen it or finds another size or time of writing than it saw.
+
+    Raises
+    ------
+    StoreError
+        If what lies in the object store has another checksum, twice.
+    OSError
+        If it cannot be fetched, or not be kept.
     """
-    if isinstance(place, Path):
-        return place
-    copy = copy_of(place).with_name(f"{place.content_tag()}-{place.name}")
-    try:
-        os.utime(copy)
-    except FileNotFoundError:
-        _keep(copy, place.read_bytes())
+    copy = copy_of(place).with_name(f"{sha256[:32]}-{place.name}")
+    if not _is_whole(copy, sha256):
+        _keep(copy, _fetch(place, sha256))
+        _compared[copy] = _seen(copy)
+    with suppress(OSError):  # asked for now; the time of writing stays, since it tells of changes
+        os.utime(copy, ns=(time.time_ns(), copy.stat().st_mtime_ns))
     return copy
+
+
+def _is_whole(copy: Path, sha256: str) -> bool:
+    try:
+        seen = _seen(copy)
+        if _compared.get(copy) != seen:
+            if sha256_of(copy) != sha256:
+                return False
+            _compared[copy] = seen
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _seen(copy: Path) -> tuple[int, int]:
+    told = copy.stat()
+    return told.st_size, told.st_mtime_ns
+
+
+def _fetch(place: ObjectPath, sha256: str) -> bytes:
+    for _ in range(2):  # what was cut short or changed on its way is not so twice
+        content = place.read_bytes()
+        if hashlib.sha256(content).hexdigest() == sha256:
+            return content
+    raise StoreError(
+        f"{place} is damaged: its bytes do not match the checksum that was noted when it was written. Delete it, and "
+        "run again: it is made anew."
+    )
 
 
 def fetched_ahead(places: Sequence[Place]) -> Iterator[Place]:
@@ -84,18 +123,14 @@ def _folder_of(root: ObjectPath) -> Path:
 
 def _is_idle(copy: Path) -> bool:
     try:
-        return copy.is_file() and time.time() - copy.stat().st_mtime > IDLE_AFTER_S
+        told = copy.stat()
+        return copy.is_file() and time.time() - max(told.st_atime, told.st_mtime) > IDLE_AFTER_S
     except FileNotFoundError:
         return False
 
 
 def _keep(copy: Path, content: bytes) -> None:
-    aside = copy.with_name(f".{uuid4().hex}.tmp")
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(content)
-        aside.replace(copy)
-    except OSError:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with write_aside(copy) as file:
+        Path(file.name).chmod(0o600)
+        file.write(content)

@@ -7,7 +7,6 @@ beginnings of names, and are neither made nor removed.
 from __future__ import annotations
 
 import errno
-import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -184,13 +183,6 @@ class ObjectPath:
 
     def mkdir(self, **options: Any) -> None:
         """Do nothing: names need no folder."""
-
-    def content_tag(self) -> str:
-        """Return a few digits that change with the file's content, as the store tells it without sending the file."""
-        with _one_kind_of_error(self):
-            told = self._files.info(self._key)
-        tag = [told.get(name) for name in ("ETag", "md5Hash", "etag", "size", "created")]
-        return hashlib.sha256(repr(tag).encode()).hexdigest()[:12]
 
     def _kind(self) -> str | None:
         try:

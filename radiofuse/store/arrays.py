@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -106,8 +106,9 @@ class ArrayStore:
     @staticmethod
     def _write_one(path: Place, array: np.ndarray) -> dict[str, Any]:
         with write_aside(path) as file:
-            np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-        return {"shape": list(array.shape), "type": array.dtype.str, "sha256": sha256_of(path)}
+            hashed = _Hashed(file)
+            np.lib.format.write_array(hashed, np.ascontiguousarray(array), allow_pickle=False)
+        return {"shape": list(array.shape), "type": array.dtype.str, "sha256": hashed.sha256.hexdigest()}
 
     def missing(self, block: ArrayBlock, keys: Iterable[str]) -> list[str]:
         """Return the keys of which there are no arrays, or not all."""
@@ -115,17 +116,20 @@ class ArrayStore:
         return [key for key in dict.fromkeys(keys) if not _is_there(folder, key)]
 
     def read(self, block: ArrayBlock, key: str) -> dict[str, np.ndarray]:
-        """Return the arrays of one sample, mapped into memory, read-only; their bytes are not compared.
+        """Return the arrays of one sample, mapped into memory, read-only.
+
+        Bytes in a folder are not compared; those of an object store are, when this machine makes or meets its copy.
 
         Raises
         ------
         StoreError
-            If there are none, or a file is cut short or of another shape than was written.
+            If there are none, or a file is cut short or of another shape than was written, or is damaged in an object
+            store.
         """
         folder = self.root / block.name
         try:
             record = json.loads((folder / f"{key}.json").read_text())
-            arrays = {name: np.load(fetched(folder / f"{key}.{name}.npy"), mmap_mode="r") for name in record["arrays"]}
+            arrays = {name: map_array(folder / f"{key}.{name}.npy") for name in record["arrays"]}
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise StoreError(f"The arrays {key} of {folder} cannot be read ({error}). Make them again.") from None
         for name, array in arrays.items():
@@ -150,6 +154,39 @@ class ArrayStore:
     def verify(self) -> list[str]:
         """Compare every byte with what was written, and return a sentence on each array that is damaged."""
         return [problem for path in _records(self.root) for problem in _damage(path)]
+
+
+class _Hashed:
+    """A file whose checksum is that of what was meant, whatever a disk or a network makes of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.sha256 = file, hashlib.sha256()
+
+    def write(self, part: bytes) -> int:
+        self.sha256.update(part)
+        return self._file.write(part)
+
+
+def map_array(path: Place) -> np.ndarray:
+    """Return an array of a store, mapped into memory, read-only; of an object store a copy that was compared.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged in the object store, or what was noted of it is gone.
+    OSError, ValueError
+        If it is absent, cannot be read, or is no array.
+    """
+    if isinstance(path, ObjectPath):
+        key, _, name = path.stem.partition(".")
+        beside = path.with_name(f"{key}.json")
+        told = (_record(beside) or {"arrays": {}})["arrays"].get(name)
+        if told is None:
+            raise StoreError(
+                f"{beside}, which tells what {path.name} holds, is gone or damaged. Delete it, and run again."
+            )
+        path = fetched(path, told["sha256"])
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _records(root: Place) -> list[Place]:

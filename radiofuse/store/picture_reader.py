@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from radiofuse.errors import StoreError
-from radiofuse.files.copies import fetched
 from radiofuse.files.places import Place
+from radiofuse.store.arrays import map_array
 
 FILES_AT_ONCE = 16  # each is an open file, of which a process may have about a thousand, and its pages count as memory
 
@@ -69,8 +69,7 @@ class PictureReader:
             if len(self._mapped) >= FILES_AT_ONCE:
                 self._mapped.pop(next(iter(self._mapped)))
             try:
-                array = np.load(fetched(path), mmap_mode="r", allow_pickle=False)
-                self._mapped[number] = array.reshape(shape)
+                self._mapped[number] = map_array(path).reshape(shape)
             except (OSError, ValueError, EOFError) as error:
                 raise StoreError(f"The array {path} cannot be read ({error}). Run again: it is made anew.") from None
         return self._mapped[number]

@@ -19,10 +19,9 @@ import pandas as pd
 
 from radiofuse.errors import RequestError, StoreError
 from radiofuse.files.aside import write_aside
-from radiofuse.files.copies import fetched
 from radiofuse.files.objects import ObjectPath, remedy
 from radiofuse.files.places import Place, place_of
-from radiofuse.store.arrays import ArrayBlock, ArrayStore
+from radiofuse.store.arrays import ArrayBlock, ArrayStore, map_array
 from radiofuse.store.picture_reader import PictureReader
 from radiofuse.tables.pointers import pointer_table
 
@@ -207,7 +206,7 @@ class Pictures:
 
     def further(self, rows: Sequence[int], name: str) -> list[np.ndarray | None]:
         """Return an array that stands beside the image of each row, as ``parts`` or ``voxel_mm``; None without one."""
-        return [np.load(fetched(file), mmap_mode="r") if file.exists() else None for file in self._files(rows, name)]
+        return [map_array(file) if file.exists() else None for file in self._files(rows, name)]
 
     def wholes(self, rows: Sequence[int]) -> PictureReader:
         """Return the whole volume beside each patch, of the patch's shape, float32 of shape (n, channels, …)."""

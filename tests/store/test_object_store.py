@@ -148,11 +148,11 @@ def test_shards_are_fetched_several_at_a_time_and_read_without_room_for_copies(u
     assert calls == [8, 1, 0, 0], "of vectors after their names were read nothing is fetched again"
     drop_copies(FeatureStore(url)._folder(BLOCK))
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", no_room)
+        patch.setattr(copies, "write_aside", no_room)
         assert FeatureStore(url).read(BLOCK).equals(expected)
 
 
-def no_room(path: Path, content: bytes) -> None:
+def no_room(path: Path) -> None:
     raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
@@ -241,6 +241,43 @@ def test_writers_killed_at_chosen_requests_lose_nothing_that_was_written(url, tm
     assert len(store.read(block)) == 48
 
 
+def copies_of_arrays(url: str) -> list[Path]:
+    return sorted((on_this_machine(place_of(url)) / "copies" / "arrays").rglob("*.npy"))
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: whole[:140], lambda whole: whole[:-1] + b"\1", lambda whole: b""])
+def test_a_copy_of_an_array_that_was_spoiled_is_fetched_again(url, spoil):
+    store, block = ArrayStore(url), ArrayBlock("stacks", {"size": 2})
+    store.write(block, "k", {"image": np.arange(12.0)})
+    store.read(block, "k")
+    (copy,) = copies_of_arrays(url)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with counted() as requests:
+        store.read(block, "k")
+    assert requests["get_object"] == 2, "what is noted of the array, for the list and for its copy; not the array"
+    whole = copy.read_bytes()
+    copy.write_bytes(spoil(whole))
+    assert (store.read(block, "k")["image"] == np.arange(12.0)).all()
+    assert copy.read_bytes() == whole and copies_of_arrays(url) == [copy]
+
+
+def test_an_array_that_was_changed_on_its_way_up_is_named_and_made_again(url, monkeypatch):
+    store, block = ArrayStore(url), ArrayBlock("stacks", {"size": 2})
+    upload = ObjectPath.write_bytes
+    with monkeypatch.context() as patch, counted() as requests:
+        patch.setattr(ObjectPath, "write_bytes", lambda path, sent: upload(path, sent.replace(b"NUMPY", b"NuMPY")))
+        store.write(block, "k", {"image": np.ones(4)})
+    assert requests == {"put_object": 2}, "nothing that was sent is fetched to be hashed"
+    array = ObjectPath(url) / "arrays" / block.name / "k.image.npy"
+    assert store.verify() == [f"{array} is damaged. Delete k.json, and run again."]
+    with pytest.raises(StoreError, match=r"k\.image\.npy is damaged: .* Delete it, and run again"):
+        store.read(block, "k")
+    array.unlink()
+    assert store.missing(block, ["k"]) == ["k"]
+    store.write(block, "k", {"image": np.ones(4)})
+    assert store.verify() == [] and store.read(block, "k")["image"].sum() == 4
+
+
 def test_arrays_lie_in_a_bucket_and_are_mapped_from_a_copy(url):
     store, block = ArrayStore(url), ArrayBlock("stacks", {"size": 2})
     pixels = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
@@ -250,6 +287,10 @@ def test_arrays_lie_in_a_bucket_and_are_mapped_from_a_copy(url):
     assert isinstance(first, np.memmap) and (first == pixels).all()
     store.write(block, "k", {"image": pixels + 1})
     assert (store.read(block, "k")["image"] == pixels + 1).all(), "a file that was written anew is fetched anew"
+    assert len(copies_of_arrays(url)) == 2 and FeatureStore(url).gc()["idle_copies"] == 0
+    for copy in copies_of_arrays(url):
+        os.utime(copy, (0, 0))
+    assert FeatureStore(url).gc()["idle_copies"] == 2 and copies_of_arrays(url) == []
     flip(ObjectPath(url) / "arrays" / block.name / "k.image.npy")
     assert [problem.partition("k.image.npy")[2] for problem in store.verify()] == [
         " is damaged. Delete k.json, and run again."
