@@ -13,6 +13,7 @@ import pytest
 
 from radiofuse.errors import RequestError
 from radiofuse.work import cluster as clusters
+from radiofuse.work.named_code import OwnCode
 from radiofuse.work.parcels import Parcels, pack_alone, unpack
 
 FILES = {
@@ -57,6 +58,8 @@ def test_a_worker_that_imported_other_code_is_refused(folder):
         assert list(pack(task)[2]) == ["ward_models.mean"]
         with pytest.raises(RequestError, match=r"has other code of ward_models\.mean"):
             clusters._call(pickle.dumps((pickle.dumps((id, None)), {}, {}, [])), *pack(task))
+    with pytest.raises(RequestError, match=r"other code of ward_models\.parts"):  # read with the other, named later
+        clusters.refuse_other_code(OwnCode().of(["ward_models.parts"]))
     with pytest.raises(RequestError, match="does not have the module ward_models.gone"):
         clusters.refuse_other_code({"ward_models.gone": "0"})
 
