@@ -11,6 +11,7 @@ import typer
 from radiofuse.commands import terminal
 from radiofuse.commands.screen import table_lines
 from radiofuse.errors import RequestError
+from radiofuse.files.objects import ObjectPath
 from radiofuse.files.outputs import is_stream, require_file
 from radiofuse.files.places import on_this_machine, place_of
 
@@ -139,7 +140,8 @@ def _open(named: str) -> FeatureStore:
     with plainly(f"The feature store {root} cannot be read"):
         there = root.exists()
     if not there:
-        raise RequestError(f"There is no feature store at {root}. Name it with --store.")
+        lacking = "There is no such bucket, or nothing in that folder" if isinstance(root, ObjectPath) else ""
+        raise RequestError(f"There is no feature store at {root}. {lacking and f'{lacking}. '}Name one with --store.")
     store = FeatureStore(root)
     if not (root / "blocks").is_dir() and any(root.iterdir()):  # gc must not clean somebody's folder
         raise RequestError(f"{root} is a folder, but no feature store. Name one with --store.")

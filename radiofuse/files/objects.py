@@ -227,6 +227,8 @@ def _require_usable(url: str, scheme: str, parts: tuple[str, ...]) -> None:
         raise RequestError(f"{url} begins with {scheme}://; a folder, s3://… or gs://… was expected. Correct it.")
     if not parts or ".." in parts:
         raise RequestError(f"{url} was expected to name a bucket and a folder in it, as {scheme}://bucket/store.")
+    if parts[0] != "".join(parts[0].split()):
+        raise RequestError(f"{url!r} names a bucket with a space in it, and no bucket has one. Correct it.")
     lacking = [name for name in ("fsspec", LIBRARIES[scheme]) if find_spec(name) is None]
     if lacking:
         what = "'gcsfs'" if lacking == ["gcsfs"] else "'radiofuse[cloud]'"

@@ -14,7 +14,7 @@ from radiofuse.files.objects import ObjectPath
 from radiofuse.files.paths import with_home
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_COLLAPSED = re.compile(r"(s3|gs|memory|file):/[^/]")  # what pathlib leaves of a URL
+_COLLAPSED = re.compile(r"(s3|gs|memory|file):/")  # what pathlib, or a slip, leaves of a URL
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ def place_of(place: str | Path | ObjectPath) -> Place:
             raise RequestError(f"{place} was a URL before it became a Path, which drops a slash. Hand it over as text.")
         return place
     found = _URL.fullmatch(place)
+    if found is None and _COLLAPSED.match(place.strip()):
+        raise RequestError(f"{place!r} is neither a folder nor a URL, as s3://bucket/store. Correct it.")
     if found is None:
         return Path(with_home(place))
     return Path("/" + found[2].lstrip("/")) if found[1] == "file" else ObjectPath(place)

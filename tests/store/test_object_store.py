@@ -361,6 +361,9 @@ def test_a_wrong_address_is_one_sentence_before_the_work(study, monkeypatch):
 
     assert "s4://bucket/store begins with s4://; a folder, s3://… or gs://… was expected" in said("s4://bucket/store")
     assert "was expected to name a bucket" in said("s3://")
+    assert "'s3://my bucket/store' names a bucket with a space in it" in said("s3://my bucket/store")
+    for slip in ("s3:/bucket/store", " s3://bucket/store"):
+        assert f"{slip!r} is neither a folder nor a URL, as s3://bucket/store" in said(slip)
     with pytest.raises(RequestError, match="which drops a slash. Hand it over as text"):
         place_of(Path("s3://bucket/store"))
     monkeypatch.setattr("radiofuse.files.objects.find_spec", lambda name: None)  # as where it is not installed
@@ -371,7 +374,7 @@ def test_an_absent_bucket_and_absent_credentials_are_one_sentence_each(bucket, m
     with pytest.raises(StoreError, match=r"cannot be written \(there is no bucket nowhere\)\. Check its address"):
         FeatureStore("s3://nowhere/store").check_writable()
     absent = CliRunner().invoke(app, ["ls", "--store", "s3://nowhere/store"])
-    assert absent.exit_code == 2 and "There is no feature store at s3://nowhere/store" in absent.stderr
+    assert absent.exit_code == 2 and "no feature store at s3://nowhere/store. There is no such bucket" in absent.stderr
     with (
         reaching({"AWS_ENDPOINT_URL": "s3.hospital.org"}),
         pytest.raises(StoreError, match=r"cannot be written \(Invalid endpoint: s3.hospital.org\)\. Check its address"),

@@ -94,7 +94,7 @@ def test_an_export_lies_not_among_the_shards_and_a_dash_prints_it(filled, block,
 def test_a_store_that_is_not_there_is_a_wrong_request(command, store, name):
     answer = command(name)
     assert answer.exit_code == 2
-    assert answer.stderr == f"Error: There is no feature store at {store.root}. Name it with --store.\n"
+    assert answer.stderr == f"Error: There is no feature store at {store.root}. Name one with --store.\n"
     assert not store.root.exists()
 
 
