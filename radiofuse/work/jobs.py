@@ -19,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed  # joblib's, and scikit-lea
 from threadpoolctl import ThreadpoolController
 
 from radiofuse.errors import RequestError, WorkerError
+from radiofuse.files.objects import ObjectStoreError, remedy
 from radiofuse.work.cluster import WORKER_DIED, cluster_in_use, run_on_cluster
 from radiofuse.work.kept import Kept
 
@@ -135,10 +136,16 @@ def _answer(told: tuple[dict[str, Any], list[Any]], numbered: tuple[int, Call]) 
         with _ALONE, config_context(**config), warnings.catch_warnings():
             warnings.filters[:] = filters
             return _numbered(*numbered)
-    except OSError as error:
+    except ObjectStoreError as error:
         raise RequestError(
-            f"{gethostname()}, a worker of the Dask cluster, cannot read or write what it needs ({error}). Mount the "
-            "folder there under the same path, then run the same command; what was finished is stored."
+            f"{gethostname()}, a worker of the Dask cluster, cannot use {error.filename} ({error.strerror}). There, "
+            f"{remedy(error)}, then run the same command; what was finished is stored."
+        ) from error
+    except OSError as error:
+        needs = "Mount the folder there under the same path" if error.filename else "Mend that there"
+        raise RequestError(
+            f"{gethostname()}, a worker of the Dask cluster, cannot read or write what it needs ({error}). {needs}, "
+            "then run the same command; what was finished is stored."
         ) from error
 
 

@@ -15,8 +15,9 @@ from joblib import delayed
 from sklearn.exceptions import InconsistentVersionWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from radiofuse.errors import WorkerError
-from radiofuse.work.jobs import _libraries, finish_calls, one_thread, results_in_order
+from radiofuse.errors import RequestError, WorkerError
+from radiofuse.files.objects import ObjectStoreError
+from radiofuse.work.jobs import _answer, _libraries, finish_calls, one_thread, results_in_order
 
 
 def square_or_die(number: int, deadly: int, marker: Path | None = None) -> int:
@@ -30,6 +31,27 @@ def square_or_die(number: int, deadly: int, marker: Path | None = None) -> int:
 
 def calls_that_die_at(deadly: int, marker: Path | None = None) -> tuple[list, list[str]]:
     return [delayed(square_or_die)(n, deadly, marker) for n in range(12)], [f"number {n}" for n in range(12)]
+
+
+def refused(error: OSError) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (FileNotFoundError(2, "No such file", "/far/a.npy"), RequestError, "/far/a.npy.*Mount the folder there"),
+        (
+            ObjectStoreError(5, "denied", "s3://a/b"),
+            RequestError,
+            r"use s3://a/b \(denied\)\. There, check its address, the c",
+        ),
+        (ConnectionRefusedError(111, "refused"), RequestError, r"111\] refused\)\. Mend that there"),
+    ],
+)
+def test_a_worker_tells_of_a_folder_only_where_a_file_was_refused(error, kind, told):
+    with pytest.raises(kind, match=told):
+        _answer(({}, []), (0, delayed(refused)(error)))
 
 
 def test_a_child_killed_once_costs_nothing(tmp_path):
