@@ -63,7 +63,7 @@ def on_this_machine(place: Place) -> Path:
     Raises
     ------
     RequestError
-        If it cannot be made.
+        If it cannot be made, or is another account's.
 
     Examples
     --------
@@ -78,6 +78,7 @@ def on_this_machine(place: Place) -> Path:
     folder = of_all / f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
     if not folder.is_dir():
         _make_private(folder, place)
+    _keep_private(folder)
     return folder
 
 
@@ -98,6 +99,20 @@ def _make_private(folder: Path, place: ObjectPath) -> None:
         place,
         folder,
     )
+
+
+def _keep_private(folder: Path) -> None:
+    """Shut a folder that an earlier version left open; what another account may have put there is not read."""
+    told = folder.stat()
+    if os.name == "nt":  # rights of another kind; a home folder there is its owner's alone
+        return
+    if told.st_uid != os.getuid():
+        raise RequestError(
+            f"{folder}, for copies of patients' data, belongs to another account. Name a folder of your own with the "
+            "variable RADIOFUSE_CACHE."
+        )
+    if told.st_mode & 0o077:
+        folder.chmod(0o700)
 
 
 def move(source: Place, target: Place) -> None:

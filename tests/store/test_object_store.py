@@ -126,6 +126,14 @@ def test_copies_are_private_told_once_and_go_with_what_they_are_of(url, caplog, 
     here = on_this_machine(store.root)
     assert stat.S_IMODE(here.stat().st_mode) == 0o700
     assert [str(here) in told for told in caplog.messages if "only this account may read" in told] == [True]
+    here.chmod(0o755)  # as earlier versions made it
+    store.read(BLOCK)
+    assert stat.S_IMODE(here.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(copy.stat().st_mode) for copy in here.rglob("*.parquet") if "copies" in copy.parts} == {0o600}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: here.stat().st_uid + 1)
+        with pytest.raises(RequestError, match="belongs to another account"):
+            store.read(BLOCK)
     old = copy_of(shards(url)[0])
     filled(url, range(2, 4))
     assert store.gc()["merged_shards"] == 2 and len(store.read(BLOCK)) == 4
