@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from radiofuse.files.places import Place
 from radiofuse.store import rows, shard, wide
+from radiofuse.store.losses import describe_losses
 from radiofuse.store.record import Block
 
 
@@ -51,7 +52,7 @@ def audit_block(block: Block, folder: Place, quarantine: Place, report: StoreRep
         report.failed += int((seen[-1]["status"] == "failed").sum())
         yield path
     together = pd.concat(seen)
-    report.problems += shard.describe_losses(quarantine, block.name, together["key"])
+    report.problems += describe_losses(quarantine, block.name, together["key"])
     conflicts = wide.find_conflicts(together)
     report.problems += [wide.describe_conflict(block, row) for _, row in conflicts.iterrows()]
 

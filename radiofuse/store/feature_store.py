@@ -15,7 +15,7 @@ from radiofuse.files.objects import ObjectStoreError
 from radiofuse.store import rows, shard, wide
 from radiofuse.store.export import write_table
 from radiofuse.store.inventory import DIGESTS, Inventory, without_superseded
-from radiofuse.store.losses import Losses, plainly
+from radiofuse.store.losses import Losses, describe_losses, plainly
 from radiofuse.store.record import Block
 from radiofuse.store.writer import Writer
 
@@ -165,7 +165,7 @@ class FeatureStore(Inventory):
         if keys is None:
             stored = index["key"]
             index = without_superseded(block, index)
-            losses.told += shard.describe_losses(self._quarantine, block.name, stored)
+            losses.told += describe_losses(self._quarantine, block.name, stored)
             keys = wide.only_contents(block, index, sample_ids)
         return wide.Choice(block, keys, index)
 

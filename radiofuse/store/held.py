@@ -31,7 +31,7 @@ def keys_of(content: bytes | pa.Buffer) -> frozenset[str] | None:
             return frozenset(listed.decode().split(","))
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        keys = file.read(["key"], use_threads=False)  # the bytes may be Python's: see `shard._read_into_arrow`
+        keys = file.read(["key"], use_threads=False)  # the bytes may be Python's: see `shard.read_into_arrow`
         return frozenset(keys["key"].to_pylist())
     except (pa.ArrowException, OSError, KeyError):
         return None

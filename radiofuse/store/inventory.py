@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from radiofuse.store import rows, shard
-from radiofuse.store.losses import Losses
+from radiofuse.store.losses import Losses, describe_losses
 from radiofuse.store.record import Block, superseded_key
 from radiofuse.store.upkeep import Upkeep
 
@@ -77,7 +77,7 @@ class Inventory(Upkeep):
         fields = ["key", "sample_id", "modality", "image_sha256", "mask_sha256", "values_sha256", "status"]
         losses = Losses(self._set_aside)
         rows = self._collect(block, fields, losses.add).to_pandas()
-        losses.told += shard.describe_losses(self._quarantine, block.name, rows["key"])
+        losses.told += describe_losses(self._quarantine, block.name, rows["key"])
         losses.refuse()
         return without_superseded(block, rows[rows["status"] == "ok"])[fields[:-1]].reset_index(drop=True)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from radiofuse.errors import StoreError
 from radiofuse.files.objects import remedy
 from radiofuse.files.places import Place
-from radiofuse.store import shard
+from radiofuse.store import held, shard
 
 
 class Losses:
@@ -36,6 +36,38 @@ class Losses:
                 "A part of the feature store was found damaged and was set aside; its vectors count as missing, the "
                 f"others are safe. {again}"
             )
+
+
+def describe_losses(quarantine: Place, folder: str, stored: Collection[str]) -> list[str]:
+    """Return a sentence per damaged shard of a block whose records are not all stored again.
+
+    Parameters
+    ----------
+    quarantine : Path or ObjectPath
+    folder : str
+        The block's name.
+    stored : collection of str
+        The content keys that the block holds.
+    """
+    sentences = []
+    found: list[Place] = [*quarantine.glob("*.parquet")]
+    for path in sorted(found, key=lambda path: path.name):
+        name = path.name.removeprefix(f"{folder}.")
+        if not shard.is_shard_name(name) or not path.is_file():
+            continue
+        try:
+            content = shard.read_into_arrow(path)
+        except FileNotFoundError:  # another process has just emptied the quarantine
+            continue
+        if shard.is_whole(content, name):  # undamaged: it was set aside as another block's
+            continue
+        keys = held.keys_of(content)
+        if keys is None:
+            sentences.append(f"What the damaged shard {name} of {folder} held cannot be told.")
+        elif lost := keys - set(stored):
+            count = f"{len(lost)} record" + ("s" if len(lost) > 1 else "")
+            sentences.append(f"{count} of the damaged shard {name} of {folder} are not computed again yet.")
+    return sentences
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,6 +47,11 @@ class ForeignShardError(DamagedShardError):
 OnDamage = Callable[[Place, DamagedShardError], None]
 
 
+def is_shard_name(name: str) -> bool:
+    """Say whether a file's name is that of a shard."""
+    return _NAME.fullmatch(name) is not None
+
+
 def list_shards(folder: Place) -> list[Place]:
     """Return the shards of a folder, sorted by name; none if the folder does not exist.
 
@@ -56,7 +61,7 @@ def list_shards(folder: Place) -> list[Place]:
         If the folder cannot be read.
     """
     try:
-        return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=lambda path: path.name)
+        return sorted((path for path in folder.iterdir() if is_shard_name(path.name)), key=lambda path: path.name)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -100,8 +105,8 @@ def load(path: Place, columns: Sequence[str] | None = None) -> pa.Table:
     """
     if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait forever
         raise ForeignShardError("it is no regular file")
-    content = _copied(path) or _read_into_arrow(path)
-    if not _is_whole(content, path.name):
+    content = _copied(path) or read_into_arrow(path)
+    if not is_whole(content, path.name):
         raise DamagedShardError("its bytes do not match the checksum in its name")
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     folder = (file.metadata.metadata or {}).get(FOLDER.encode())  # none in shards of earlier versions
@@ -128,8 +133,8 @@ def _copied(path: Place) -> pa.Buffer | None:
     if isinstance(path, Path):
         return None
     try:
-        content = _read_into_arrow(copy_of(path))
-        if _is_whole(content, path.name):
+        content = read_into_arrow(copy_of(path))
+        if is_whole(content, path.name):
             return content
         copy_of(path).unlink(missing_ok=True)
     except OSError:  # the file itself will do
@@ -137,11 +142,12 @@ def _copied(path: Place) -> pa.Buffer | None:
     return None
 
 
-def _is_whole(content: pa.Buffer, name: str) -> bool:
+def is_whole(content: pa.Buffer, name: str) -> bool:
+    """Say whether bytes match the checksum in a shard's name."""
     return _short_digest(content) == _NAME.fullmatch(name)[1]
 
 
-def _read_into_arrow(path: Place) -> pa.Buffer:
+def read_into_arrow(path: Place) -> pa.Buffer:
     """Return a file's bytes in memory of Arrow's own, none of Python's.
 
     Arrow's pool threads may be the last to let go of what they read, after `read` has returned. Python's
@@ -224,35 +230,6 @@ def put_in_quarantine(path: Place, damage: DamagedShardError, quarantine: Place)
         else "Shard %s of %s is damaged (%s). It was moved to quarantine/; the next extraction computes what it held."
     )
     log.warning(words, path.name, path.parent.name, damage)
-
-
-def describe_losses(quarantine: Place, folder: str, stored: Collection[str]) -> list[str]:
-    """Return a sentence per damaged shard of a block whose records are not all stored again.
-
-    Parameters
-    ----------
-    quarantine : Path or ObjectPath
-    folder : str
-        The block's name.
-    stored : collection of str
-        The content keys that the block holds.
-    """
-    sentences = []
-    found: list[Place] = [*quarantine.glob("*.parquet")]
-    for path in sorted(found, key=lambda path: path.name):
-        name = path.name.removeprefix(f"{folder}.")
-        if not _NAME.fullmatch(name) or not path.is_file():
-            continue
-        content = _read_into_arrow(path)
-        if _short_digest(content) == _NAME.fullmatch(name)[1]:  # undamaged: it was set aside as another block's
-            continue
-        keys = held.keys_of(content)
-        if keys is None:
-            sentences.append(f"What the damaged shard {name} of {folder} held cannot be told.")
-        elif lost := keys - set(stored):
-            count = f"{len(lost)} record" + ("s" if len(lost) > 1 else "")
-            sentences.append(f"{count} of the damaged shard {name} of {folder} are not computed again yet.")
-    return sentences
 
 
 def merge(folder: Place, tables: Mapping[Place, pa.Table], same: Sequence[str]) -> int:

@@ -412,6 +412,16 @@ def test_a_network_that_is_gone_in_the_middle_loses_nothing_that_was_stored(tmp_
                 reading()
 
 
+def test_a_quarantine_that_another_process_empties_at_this_moment_is_an_empty_one(monkeypatch):
+    store = filled("memory://emptied/store", range(3))
+    flip(shards("memory://emptied/store")[0])
+    store.missing(BLOCK, [])
+    (damaged,) = ObjectPath("memory://emptied/store/quarantine").iterdir()
+    read = ObjectPath.open
+    monkeypatch.setattr(ObjectPath, "open", lambda path, mode: path == damaged and path.unlink() or read(path, mode))
+    assert store.verify().problems == [] and not damaged.exists()
+
+
 def test_memory_is_a_store_of_this_process():
     store = filled("memory://trial/store", range(3))
     assert len(store.read(BLOCK)) == 3
