@@ -28,7 +28,7 @@ diagnostics = on_first_use("radiofuse.radiomics.diagnostics")
 metadata = on_first_use("importlib.metadata")
 
 # Raised by hand when a value can change: stored features of an older number are computed again.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 IBSI_VERSION = 4  # of what ``ibsi: true`` alone changes
 SHAPE_CLASSES = ("shape", "shape2D")
 ONCE = (*SHAPE_CLASSES, *ORIGINAL_CLASSES)  # on the original image, whatever image types there are

@@ -80,6 +80,12 @@ def zones(rng: np.random.Generator) -> Arguments:
     return [box, int(rng.integers(-1, 3)), *of_zones, labels]
 
 
+def lengths(rng: np.random.Generator) -> Arguments:
+    shape = tuple(int(rng.integers(*bounds)) for bounds in ((0, 4), (1, 40), (1, 30)))
+    counts = rng.poisson(rng.choice([0.0, 0.05, 3]), shape) * (np.abs(floats(rng, ())) if rng.random() < 0.3 else 1.0)
+    return [counts, np.sort(rng.integers(1, 500, shape[2])).astype(float), 2.2e-16, np.zeros((shape[0], 15))]
+
+
 def glcm(rng: np.random.Generator) -> Arguments:
     n_directions, n_levels = int(rng.integers(1, 6)), int(rng.choice([1, 2, 3, 8, 30]))
     counts = rng.poisson(rng.choice([0.05, 1, 20]), (n_directions, n_levels, n_levels)).astype(np.int32)
@@ -272,6 +278,7 @@ CASES: dict[str, Callable[[np.random.Generator], Arguments]] = {
     "radiomics.classes._neighbors.count": neighbors,
     "radiomics.classes._runs.run_lengths": runs,
     "radiomics.classes._zones.zones": zones,
+    "radiomics.classes._lengths.describe": lengths,
     "radiomics.classes._glcm.features_of_directions": glcm,
     "radiomics.classes._mesh.cube_counts": cube_counts,
     "radiomics.classes._mesh.coordinates": coordinates,

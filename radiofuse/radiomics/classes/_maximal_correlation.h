@@ -191,11 +191,21 @@ static double start(Iteration *of)
     return sqrt(dot(of->here, of->here, n));
 }
 
-/* Largest eigenvalue of the first n rows of the tridiagonal matrix, by Newton's method on the characteristic polynomial
-   from above all its roots: p'/p is the sum of slope/pivot over the pivots of the matrix less value. */
-static double largest_eigenvalue(const Iteration *of, Py_ssize_t n)
+/* Whether a value lies above all roots of the first n rows' characteristic polynomial: every pivot is negative. */
+static int is_above(const Iteration *of, Py_ssize_t n, double value)
 {
-    double value = 1 + 1e-6, step = 1;
+    double pivot = of->diagonal[0] - value;
+    for (Py_ssize_t k = 1; k < n && pivot < 0; k++)
+        pivot = of->diagonal[k] - value - of->off_diagonal[k - 1] * of->off_diagonal[k - 1] / pivot;
+    return pivot < 0;
+}
+
+/* Largest eigenvalue of the first n rows of the tridiagonal matrix, by Newton's method on the characteristic polynomial
+   from above all its roots: p'/p is the sum of slope/pivot over the pivots of the matrix less value. It begins at guess
+   where that is above. */
+static double largest_eigenvalue(const Iteration *of, Py_ssize_t n, double guess)
+{
+    double value = guess < 1 && is_above(of, n, guess) ? guess : 1 + 1e-6, step = 1;
     for (int times = 0; times < MAX_TIMES && step > 4e-16 * value; times++) {
         double pivot = of->diagonal[0] - value, slope = -1, sum = slope / pivot;
         for (Py_ssize_t k = 1; k < n && pivot < 0; k++) {
@@ -246,15 +256,16 @@ static double advance(Iteration *of, Py_ssize_t step)
 /* Largest eigenvalue of S S' across the known vectors. */
 static double largest_across(Iteration *of)
 {
-    double length = start(of), value = 0;
+    double length = start(of), value = 0, residual = 1;
     for (Py_ssize_t step = 0; length > 1e-14 && step < MAX_STEPS; step++) {
         for (Py_ssize_t i = 0; i < of->matrix->n_levels; i++)
             of->here[i] /= length;
         length = advance(of, step);
         if (length >= 1e-14 && step % STEPS_BETWEEN_CHECKS != STEPS_BETWEEN_CHECKS - 1)
             continue;
-        value = largest_eigenvalue(of, step + 1);
-        if (length * last_component(of, step + 1, value) < RESIDUAL)
+        value = largest_eigenvalue(of, step + 1, value + residual);
+        residual = length * last_component(of, step + 1, value);
+        if (residual < RESIDUAL)
             break;
     }
     return value;

@@ -75,15 +75,9 @@ def features(
     """
     if weighting is not None:
         runs = np.tensordot(norms(weighting, offsets, spacing_mm), runs, axes=1)[None]
-    met = runs.any(axis=(1, 2))
-    if not met.any():
+    statistics = LengthStatistics(runs, np.arange(1, runs.shape[2] + 1), ibsi=ibsi)
+    if not len(statistics.n_groups):
         return {name: _without_runs(name, len(runs)) for name in names}
-    runs = runs[met]
-    # Columns longer than any run stay empty: without them the statistics have less to sum.
-    longest = int(np.flatnonzero(runs.any(axis=(0, 1)))[-1]) + 1
-    runs, lengths = runs[:, :, :longest], np.arange(1, longest + 1)
-    n_voxels = runs[0].sum(axis=0) @ lengths  # every direction holds all voxels
-    statistics = LengthStatistics(runs, lengths, n_voxels=n_voxels, ibsi=ibsi)
     per_direction = np.array([FORMULAS[name](statistics) for name in names])
     return dict(zip(names, per_direction.mean(axis=1).tolist(), strict=True))
 

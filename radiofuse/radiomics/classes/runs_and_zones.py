@@ -1,8 +1,7 @@
-"""Runs and zones: the matrices of run lengths and zone sizes, and the statistics that both are described by."""
+"""Runs and zones: their matrices, and the statistics that runs, zones and dependences are described by."""
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +9,33 @@ import numpy as np
 from radiofuse.errors import ImageError
 from radiofuse.names import kernel
 
+_lengths = kernel("radiomics.classes._lengths")
 _runs = kernel("radiomics.classes._runs")
 _zones = kernel("radiomics.classes._zones")
+
+EPS = float(np.spacing(1.0))  # pyradiomics adds it to a probability before the logarithm
+# Mean of level ** a * length ** b, by (a, b)
+EMPHASES = {
+    (0, -2): "short",
+    (0, 2): "long",
+    (-2, 0): "low",
+    (2, 0): "high",
+    (-2, -2): "short low",
+    (2, -2): "short high",
+    (-2, 2): "long low",
+    (2, 2): "long high",
+}
+# In the order in which the kernel gives them
+STATISTICS = (
+    "groups",
+    "voxels",
+    "level non-uniformity",
+    "length non-uniformity",
+    "level variance",
+    "length variance",
+    "entropy",
+    *EMPHASES.values(),
+)
 
 
 class Zones(NamedTuple):
@@ -141,99 +165,68 @@ def _found_zones(levels: np.ndarray, flat_axis: int | None, labels: np.ndarray |
 
 
 class LengthStatistics:
-    """What runs and zones are described by; each statistic has shape (n_matrices,).
+    """What runs, zones and dependences are described by; each statistic has shape (n_matrices,).
+
+    Matrices without groups have no statistics and are left out.
 
     Parameters
     ----------
-    counts : ndarray of int, shape (n_matrices, n_levels, n_lengths)
-        Runs, or zones, by gray level 1 to n_levels and by length (for zones: size).
+    counts : ndarray of int or float, shape (n_matrices, n_levels, n_lengths)
+        Runs (or zones, or voxels by dependence) by gray level 1 to n_levels and by length (for zones: size).
     lengths : ndarray, shape (n_lengths,)
         The length in voxels that each column stands for.
-    n_voxels : float
-        The voxels that the runs or zones of a matrix hold together.
+    n_voxels : float or None
+        The voxels that the groups of a matrix hold together; None counts them.
     ibsi : bool
         Entropy of the exact probabilities; pyradiomics adds 2.2e-16 to each.
 
     References
     ----------
-    IBSI sections 3.7 and 3.8, where runs and zones share their formulas.
+    IBSI sections 3.7, 3.8 and 3.11, where runs, zones and dependences share their formulas.
     """
 
-    def __init__(self, counts: np.ndarray, lengths: np.ndarray, *, n_voxels: float, ibsi: bool) -> None:
-        self.counts = counts.astype(float)
-        self.lengths = lengths.astype(float)
-        self.levels = np.arange(1.0, counts.shape[1] + 1)
-        self.n_voxels = n_voxels
-        self._added = 0.0 if ibsi else np.spacing(1.0)
+    def __init__(self, counts: np.ndarray, lengths: np.ndarray, *, n_voxels: float | None = None, ibsi: bool) -> None:
+        rows = np.empty((len(counts), len(STATISTICS)))
+        added = 0.0 if ibsi else EPS
+        _lengths.describe(np.ascontiguousarray(counts, float), np.ascontiguousarray(lengths, float), added, rows)
+        self._rows = rows[rows[:, 0] > 0]
+        self._n_voxels = n_voxels
 
-    @cached_property
-    def _weighted(self) -> np.ndarray:
-        """Sums over lengths of counts times 1, 1 / length^2, length^2; shape (n_matrices, n_levels, 3)."""
-        # One product for all nine emphases; the counts are the large array.
-        return self.counts @ _powers(self.lengths).T
-
-    @cached_property
-    def _emphases(self) -> np.ndarray:
-        """Sums over levels, too, times 1, 1 / level^2, level^2; shape (3 of levels, 3 of lengths, n_matrices)."""
-        return np.moveaxis(_powers(self.levels) @ self._weighted, 0, 2)
-
-    @cached_property
-    def _per_level(self) -> np.ndarray:
-        return self._weighted[:, :, 0]
-
-    @cached_property
-    def _per_length(self) -> np.ndarray:
-        return self.counts.sum(axis=1)
+    def _of(self, name: str) -> np.ndarray:
+        return self._rows[:, STATISTICS.index(name)]
 
     @property
     def n_groups(self) -> np.ndarray:
         """Number of runs or zones."""
-        return self._emphases[0, 0]
+        return self._of("groups")
 
     def emphasis(self, level_power: int, length_power: int) -> np.ndarray:
-        """Mean of level ** level_power * length ** length_power, for powers 0, -2 and 2."""
-        return self._emphases[_POWERS.index(level_power), _POWERS.index(length_power)] / self.n_groups
+        """Mean of level ** level_power * length ** length_power, for powers 0, -2 and 2 that are not both 0."""
+        return self._of(EMPHASES[level_power, length_power])
 
     def level_non_uniformity(self) -> np.ndarray:
         """Sum of squares of the numbers per level, over their sum."""
-        return (self._per_level**2).sum(axis=1) / self.n_groups
+        return self._of("level non-uniformity")
 
     def length_non_uniformity(self) -> np.ndarray:
         """Sum of squares of the numbers per length, over their sum."""
-        return (self._per_length**2).sum(axis=1) / self.n_groups
+        return self._of("length non-uniformity")
 
     def percentage(self) -> np.ndarray:
         """Runs or zones per voxel."""
-        return self.n_groups / self.n_voxels
+        return self.n_groups / (self._of("voxels") if self._n_voxels is None else self._n_voxels)
 
     def level_variance(self) -> np.ndarray:
         """Variance of the level of a run or zone."""
-        return _variance(self._per_level / self.n_groups[:, None], self.levels)
+        return self._of("level variance")
 
     def length_variance(self) -> np.ndarray:
         """Variance of the length of a run or zone."""
-        return _variance(self._per_length / self.n_groups[:, None], self.lengths)
+        return self._of("length variance")
 
     def entropy(self) -> np.ndarray:
         """Entropy in bits of level and length together."""
-        matrix, level, length = np.nonzero(self.counts)  # most cells are empty, and those add nothing
-        shares = self.counts[matrix, level, length] / self.n_groups[matrix]
-        return -np.bincount(matrix, shares * np.log2(shares + self._added), minlength=len(self.counts))
-
-
-_POWERS = (0, -2, 2)
-
-
-def _powers(values: np.ndarray) -> np.ndarray:
-    """Return 1, 1 / value^2 and value^2, shape (3, n_values)."""
-    squares = values * values
-    return np.stack((np.ones_like(values), 1 / squares, squares))
-
-
-def _variance(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the variance of values that occur with shares (n_matrices, n_values)."""
-    deviations = values - (shares @ values)[:, None]
-    return (shares * deviations**2).sum(axis=1)
+        return self._of("entropy")
 
 
 def _bordered(levels: np.ndarray) -> np.ndarray:
