@@ -92,8 +92,8 @@ def pair():
     return image, mask
 
 
-def extractor(*, label=1) -> RadiomicsExtractor:
-    parameters = {"imageType": EVERY_TYPE, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}
+def extractor(*, label=1, types=EVERY_TYPE) -> RadiomicsExtractor:
+    parameters = {"imageType": types, "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": ["Contrast"]}}
     return RadiomicsExtractor(parameters | {"setting": {"binCount": 8}}, label=label)
 
 
@@ -134,8 +134,11 @@ def test_a_volume_of_one_slice_is_filtered_or_refused_by_the_axis_that_is_short(
 
 def test_voxels_ten_times_as_long_as_wide_have_finite_features(pair):
     image, mask = (volume.T for volume in pair)
-    features = extractor().extract(image, mask, spacing_mm=(0.5, 0.5, 5.0))
+    in_slices = EVERY_TYPE | {"RieszLaplacianOfGaussian": {"sigma": [1], "order": [[0, 2]]}}
+    features = extractor(types=in_slices).extract(image, mask, spacing_mm=(0.5, 0.5, 5.0))
     assert np.isfinite(features.to_numpy(float)).all()
+    with pytest.raises(ImageError, match=r"RieszLaplacianOfGaussian .*got 0\.2 of 5 mm along z"):
+        extractor().extract(image, mask, spacing_mm=(0.5, 0.5, 5.0))
     with pytest.raises(ImageError, match=r"got 0\.3 of 5 mm along x"):  # sigma of the Laplacian in the slice
         extractor().extract(image, mask, spacing_mm=(5.0, 0.5, 0.5))
 
