@@ -228,11 +228,10 @@ def _result(cluster: Cluster, future: Future) -> Any:
             raise RequestError(
                 f"The Dask cluster lacks a module ({error}). Install the same radiofuse on its scheduler and workers."
             ) from error
-        except (
-            OSError
-        ):  # a TimeoutError is one: the result is on its way, or where nobody gets it, and comes from another
+        except OSError:
             if future.status == "error":  # the task's own
                 raise
+            # A TimeoutError: the result is on its way, or where nobody gets it, and another worker makes it anew.
             cluster.pulse.n_threads()
 
 

@@ -103,7 +103,7 @@ class Kept:
         """
         mine = _opened_in(self._root)
         for folder in _with_keys(self._root):
-            if folder not in mine and time.time() - folder.stat().st_mtime < STALE_S:
+            if folder not in mine and not _is_stale(folder):
                 continue
             for path in [one for one in folder.glob("*") if _FILE.fullmatch(one.name)]:
                 path.unlink(missing_ok=True)
@@ -132,6 +132,13 @@ class Kept:
 
 def _with_keys(root: Path) -> list[Path]:
     return [one for one in root.glob("*") if _KEY.fullmatch(one.name)]
+
+
+def _is_stale(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime >= STALE_S
+    except FileNotFoundError:  # the other run has just ended
+        return False
 
 
 def _opened_in(root: Path) -> set[Path]:
