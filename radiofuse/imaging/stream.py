@@ -22,9 +22,7 @@ from radiofuse.files.stand_ins import describe_dangling
 
 MAX_FILE_BYTES = 4 << 30  # the largest clinical volumes, uncompressed, stay below 2 GiB
 READ_BYTES = 256 << 10
-UNPACK_BYTES = (
-    256 << 10
-)  # what stays in the cache until it is copied; no piece is larger, whatever a hostile stream unpacks to
+UNPACK_BYTES = 256 << 10  # stays in the cache until it is copied; a hostile stream too unpacks to no larger pieces
 GZIP_OR_ZLIB = 32 + isal_zlib.MAX_WBITS
 
 
