@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from radiofuse.extract.named import named_features, named_regions
 from radiofuse.imaging import RoiPair, check_pair, read_mask, read_pair
 from radiofuse.imaging.labels import MaskLabel
 from radiofuse.imaging.memory import as_image
-from radiofuse.imaging.padding import PADDED
+from radiofuse.imaging.padding import padding_told
 from radiofuse.names import on_first_use
 from radiofuse.radiomics import Settings, make_backend, read_settings
 from radiofuse.radiomics.engine import Engine
@@ -264,7 +263,7 @@ class RadiomicsExtractor:
 
     def compute(self, pair: RoiPair) -> np.ndarray:
         """Return the feature vector, shape (n_features,), of a pair that passed the gate."""
-        with _padding_told(pair.notes):
+        with padding_told(pair.notes):
             return self._vector(self._computed(pair))
 
     def compute_each(self, pairs: Sequence[RoiPair]) -> np.ndarray:
@@ -292,16 +291,3 @@ class RadiomicsExtractor:
                 "The region is too small, flat or scattered for these settings: look at the mask, or name "
                 f"under featureClass{instead} the classes and features that it has.",
             )
-
-
-@contextmanager
-def _padding_told(notes: Sequence[str]) -> Iterator[None]:
-    """Add to a refusal of intensities too alike what the image is filled with: normalization reads it as tissue."""
-    try:
-        yield
-    except ImageError as error:
-        told = [note for note in notes if note.startswith(PADDED)]
-        if error.code != "too_few_grey_levels" or not told:
-            raise
-        to_do = "Crop the image or set them to the background's value."
-        raise ImageError("too_few_grey_levels", f"{error} {told[0]} {to_do}") from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import numpy as np
 
+from radiofuse.errors import ImageError
 from radiofuse.wording import counted
 
 PADDED = "Voxels filled with a constant far below all others: "  # how a note begins that the run tells of its images
@@ -56,3 +60,16 @@ def _lies_far_below(lowest: float, others: np.ndarray) -> bool:
 
 def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 else f"{share:.2%}"
+
+
+@contextmanager
+def padding_told(notes: Sequence[str]) -> Iterator[None]:
+    """Add to a refusal of intensities too alike what the image is filled with: normalization reads it as tissue."""
+    try:
+        yield
+    except ImageError as error:
+        told = [note for note in notes if note.startswith(PADDED)]
+        if error.code != "too_few_grey_levels" or not told:
+            raise
+        to_do = "Crop the image or set them to the background's value."
+        raise ImageError("too_few_grey_levels", f"{error} {told[0]} {to_do}") from None
